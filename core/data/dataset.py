@@ -1,0 +1,99 @@
+"""What a data set is, before any picture is opened: which files, in which split, from where, under which terms."""
+
+import hashlib
+import random
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from core.errors import UserError
+
+
+class Item(Protocol):
+    """One picture with what is known about it."""
+
+    @property
+    def name(self) -> str:
+        """Short name, unique in the data set."""
+
+    @property
+    def group(self) -> str:
+        """What must not be torn apart by a split: a patient, a child, a scene."""
+
+    def files(self) -> Iterable[Path]:
+        """All files of the item."""
+
+
+ItemT = TypeVar("ItemT", bound=Item)
+AnyT = TypeVar("AnyT")
+
+
+@dataclass(frozen=True)
+class DatasetSpec(Generic[ItemT]):
+    """A data set as found on disk.
+
+    Attributes:
+        title: Name for people.
+        layout: Which layout was recognised.
+        folder: Where it lies.
+        splits: Items by split: ``train`` and ``test``, and ``val`` where the set has its own.
+        notes: Sentences on how the splits were made and what is missing.
+    """
+
+    title: str
+    layout: str
+    folder: Path
+    splits: Mapping[str, tuple[ItemT, ...]]
+    notes: tuple[str, ...] = ()
+
+    def items(self, split: str) -> tuple[ItemT, ...]:
+        """Return a split's items.
+
+        Raises:
+            UserError: If there is no such split, or it is empty.
+        """
+        if not self.splits.get(split):
+            held = ", ".join(f"{name} ({len(items)})" for name, items in self.splits.items() if items)
+            raise UserError(f"{self.title} has no pictures in a split called {split!r}; it has {held}.")
+        return self.splits[split]
+
+    def fingerprint(self) -> str:
+        """Return 16 hexadecimal digits that change when a file, its name or its split changes."""
+        digest = hashlib.sha256()
+        for split, items in sorted(self.splits.items()):
+            for item in items:
+                for path in item.files():
+                    digest.update(f"{split}/{path.relative_to(self.folder).as_posix()}\0".encode())
+                    with path.open("rb") as file:
+                        digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:16]
+
+
+def hold_back(
+    items: Sequence[AnyT], fraction: float, *, group: Callable[[AnyT], Hashable]
+) -> tuple[tuple[AnyT, ...], tuple[AnyT, ...]]:
+    """Split items into kept and held back, never tearing a group apart.
+
+    The choice depends on the groups alone, so that runs with different seeds are validated on the same pictures.
+
+    Args:
+        items: What to split; order is kept in both parts.
+        fraction: Part of the groups to hold back, 0 to 1. Above 0 at least one group is held back and one is kept.
+        group: Returns the group of an item.
+
+    Raises:
+        UserError: If something is to be held back of a single group.
+    """
+    groups = sorted({group(item) for item in items}, key=str)
+    if fraction <= 0:
+        return tuple(items), ()
+    if len(groups) < 2:
+        raise UserError(
+            f"{len(groups)} group of pictures cannot be divided into training and validation; give at least 2, or set "
+            "validation to 0."
+        )
+    count = min(max(1, round(fraction * len(groups))), len(groups) - 1)
+    held = set(random.Random(0).sample(groups, count))
+    kept = tuple(item for item in items if group(item) not in held)
+    return kept, tuple(item for item in items if group(item) in held)

@@ -1,0 +1,40 @@
+"""Opening the pictures of a vessel data set."""
+
+from core.data.fundus import find_field_of_view
+from core.data.labelled import LabelledPicture
+from core.data.pictures import PictureLimits, read_mask, read_picture
+from core.data.raster import Mask
+from core.data.vessels import VesselItem
+from core.errors import UserError
+
+DATASET_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000)
+
+
+def load_labelled(item: VesselItem) -> LabelledPicture:
+    """Open a photograph, its vessel mask and its field of view, which is found in the photograph if it is not given.
+
+    Raises:
+        UserError: If a file cannot be read, there is no vessel mask, or a mask has another size than its photograph.
+    """
+    if item.vessels is None:
+        raise UserError(f"{item.image.name} has no vessel mask, so it cannot be trained on or scored; only predicted.")
+    pixels = read_picture(item.image, limits=DATASET_LIMITS).pixels
+    given, size = item.field_of_view, pixels.shape[:2]
+    return LabelledPicture(
+        item.name,
+        pixels,
+        _mask(item, "vessels", size),
+        find_field_of_view(pixels) if given is None else _mask(item, "field_of_view", size),
+        None if item.second is None else _mask(item, "second", size),
+    )
+
+
+def _mask(item: VesselItem, which: str, size: tuple[int, ...]) -> Mask:
+    path = getattr(item, which)
+    mask = read_mask(path)
+    if mask.shape != size:
+        raise UserError(
+            f"The mask {path.name} is {mask.shape[1]}×{mask.shape[0]}, its picture {item.image.name} is "
+            f"{size[1]}×{size[0]}; give masks of the picture's size."
+        )
+    return mask

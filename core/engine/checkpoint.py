@@ -1,0 +1,112 @@
+"""Trained weights on disk: safetensors with a JSON card. Nothing here ever unpickles a stranger's file.
+
+A checkpoint is a folder with ``weights.safetensors`` and ``card.json``. The card is also kept inside the weights file,
+so that one atomic rename replaces both and a crash can never pair new weights with an old card.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from core.errors import UserError
+
+WEIGHTS, CARD, STATE = "weights.safetensors", "card.json", "state.pt"
+
+Card = dict[str, Any]
+
+
+def save_checkpoint(folder: Path, parts: Mapping[str, nn.Module], card: Card) -> None:
+    """Write weights and card, replacing what was there in one move.
+
+    Args:
+        folder: Made if missing.
+        parts: Modules by name; tensors are stored as ``part.name``.
+        card: Anything JSON can hold.
+    """
+    tensors = {
+        f"{name}.{key}": tensor.detach().cpu().contiguous()
+        for name, part in parts.items()
+        for key, tensor in part.state_dict().items()
+    }
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / WEIGHTS, save(tensors, metadata={"card": text}))
+    write_atomically(folder / CARD, text.encode() + b"\n")
+
+
+def load_card(folder: Path) -> Card:
+    """Return a checkpoint's card.
+
+    Raises:
+        UserError: If the folder is no checkpoint, or its file is damaged.
+    """
+    with _opened(folder) as weights:
+        text = (weights.metadata() or {}).get("card")
+    if text is None:
+        raise UserError(f"The weights in {folder} carry no card, so it is not known what they are for.")
+    card: Card = json.loads(text)
+    return card
+
+
+def load_weights(folder: Path, parts: Mapping[str, nn.Module]) -> None:
+    """Put a checkpoint's tensors into modules of the same names.
+
+    Raises:
+        UserError: If the folder is no checkpoint, its file is damaged, or the tensors do not fit.
+    """
+    with _opened(folder) as weights:
+        tensors = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118 - not a dict
+    for name, part in parts.items():
+        own = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+        try:
+            part.load_state_dict(own)
+        except RuntimeError as error:
+            raise UserError(f"The weights in {folder} are of another network than its card says.") from error
+
+
+def save_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write what a run needs to go on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / STATE
+    draft = target.with_suffix(".tmp")
+    with draft.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(target)
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Return what a run needs to go on, or None if it never stored any."""
+    path = folder / STATE
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves either the old or the new one."""
+    draft = path.with_name(path.name + ".tmp")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _opened(folder: Path) -> Any:
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise UserError(f"{folder} is no checkpoint: it has no {WEIGHTS}.")
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged or not a safetensors file; get it again.") from error

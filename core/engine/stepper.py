@@ -1,0 +1,139 @@
+"""One training step. The only place that calls ``backward``."""
+
+import itertools
+import math
+from collections.abc import Iterable
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+
+from core.config import RunConfig
+from core.engine.device import Compute
+from core.engine.task import Batch, Task
+from core.errors import UserError
+
+
+class Diverged(UserError):
+    """The loss is no longer a number."""
+
+
+class Stepper:
+    """Moves the parts of a task down their losses, each with its own optimiser and schedule."""
+
+    def __init__(self, task: Task, config: RunConfig, compute: Compute, *, steps: int) -> None:
+        """Place the task's parts on the device and build their optimisers.
+
+        Args:
+            task: Adopts the placed parts.
+            config: Optimiser, rates, schedule, clipping.
+            compute: Device, number format, memory order.
+            steps: Steps of the whole run, for schedules that depend on it.
+        """
+        AcceleratorState._reset_state(reset_partial_state=True)  # one process may train several times, as tests do
+        self.accelerator = Accelerator(
+            cpu=compute.device == "cpu",
+            mixed_precision={"fp32": "no"}.get(compute.precision, compute.precision),
+        )
+        self.config = config
+        self.task = task
+        self.compute = compute
+        self.parts = {name: self._placed(part) for name, part in task.parts().items()}
+        self.optimizers = {name: self._build_optimizer(part) for name, part in self.parts.items()}
+        self.schedules = {name: _build_schedule(each, config, steps) for name, each in self.optimizers.items()}
+        task.adopt(self.parts)
+
+    def _placed(self, part: nn.Module) -> nn.Module:
+        part = part.to(memory_format=self.compute.torch_memory_format)  # type: ignore[call-overload]
+        return cast(nn.Module, self.accelerator.prepare(part))
+
+    def _build_optimizer(self, part: nn.Module) -> Optimizer:
+        optimizer = _build_optimizer([each for each in part.parameters() if each.requires_grad], self.config)
+        return cast(Optimizer, self.accelerator.prepare(optimizer))
+
+    @property
+    def learning_rate(self) -> float:
+        """Return the rate of the first part's next step."""
+        return float(next(iter(self.optimizers.values())).param_groups[0]["lr"])
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """Take one step for each loss of the batch; return the losses and what else the task recorded.
+
+        Raises:
+            Diverged: If a loss is not a finite number; nothing has moved by it.
+        """
+        for part in self.parts.values():
+            part.train()
+        recorded: dict[str, float] = {}
+        for each in self.task.losses(batch):
+            value = float(each.loss.detach())
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"The loss of the {each.part} became {value} at learning rate {self.learning_rate:.3g}; lower the "
+                    "learning rate, clip the gradient (gradient_clip=1), or use precision=fp32."
+                )
+            self._descend(each.part, each.loss)
+            recorded |= {"loss" if len(self.parts) == 1 else f"loss_{each.part}": value, **each.values}
+        return recorded
+
+    def _descend(self, part: str, loss: torch.Tensor) -> None:
+        optimizer = self.optimizers[part]
+        optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        if self.config.gradient_clip:
+            self.accelerator.clip_grad_norm_(self.parts[part].parameters(), self.config.gradient_clip)
+        optimizer.step()
+        schedule = self.schedules[part]
+        if isinstance(schedule, OneCycleLR):
+            schedule.step()
+
+    def end_epoch(self, loss: float) -> None:
+        """Let schedules that look at a loss look at this one."""
+        for schedule in self.schedules.values():
+            if isinstance(schedule, ReduceLROnPlateau):
+                schedule.step(loss)
+
+    def unwrapped(self) -> dict[str, nn.Module]:
+        """Return the parts as plain modules, for saving."""
+        return {name: self.accelerator.unwrap_model(part) for name, part in self.parts.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return weights, optimisers and schedules; :meth:`load_state` goes on from there."""
+        return {
+            "parts": {name: part.state_dict() for name, part in self.unwrapped().items()},
+            "optimizers": {name: each.state_dict() for name, each in self.optimizers.items()},
+            "schedules": {name: each.state_dict() for name, each in self.schedules.items() if each},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a stored state."""
+        for name, part in self.unwrapped().items():
+            part.load_state_dict(state["parts"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        for name, schedule in self.schedules.items():
+            if schedule:
+                schedule.load_state_dict(state["schedules"][name])
+
+
+def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig) -> Optimizer:
+    first, rest = itertools.tee(parameters)
+    if next(first, None) is None:
+        raise ValueError("this part has nothing to train")
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "sgd":
+        return SGD(rest, lr=rate, momentum=config.momentum, weight_decay=decay)
+    return {"adam": Adam, "adamw": AdamW}[config.optimizer](rest, lr=rate, weight_decay=decay)
+
+
+def _build_schedule(optimizer: Optimizer, config: RunConfig, steps: int) -> LRScheduler | ReduceLROnPlateau | None:
+    plain = cast(Optimizer, getattr(optimizer, "optimizer", optimizer))
+    if config.schedule == "one-cycle":
+        return OneCycleLR(plain, max_lr=config.learning_rate, total_steps=max(2, steps))
+    if config.schedule == "plateau":
+        return ReduceLROnPlateau(plain, factor=config.plateau_factor, patience=config.plateau_patience)
+    return None

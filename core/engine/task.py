@@ -1,0 +1,126 @@
+"""The contract between a learning problem and the loop that trains it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number that says how good a network is.
+
+    Attributes:
+        key: Name in records.
+        title: Name for people.
+        definition: Which of the literature's definitions it is, in one sentence.
+        higher_is_better: Direction.
+    """
+
+    key: str
+    title: str
+    definition: str
+    higher_is_better: bool = True
+
+    def is_better(self, value: float, than: float | None) -> bool:
+        """Say whether a value beats another; anything beats None, and not-a-number beats nothing."""
+        if value != value:
+            return False
+        return than is None or (value > than if self.higher_is_better else value < than)
+
+
+@dataclass(frozen=True)
+class PartLoss:
+    """One loss to go down, and the part of the network it moves.
+
+    Attributes:
+        loss: Scalar with a gradient.
+        part: Key of :meth:`Task.parts`; only this part's optimiser steps.
+        values: Further numbers to record, without a gradient.
+    """
+
+    loss: Tensor
+    part: str = "network"
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SamplePicture:
+    """A picture that shows what the network does with one example: ``(H, W, 3)`` RGB, 0 to 255."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+class SplitScores(Protocol):
+    """Scores accumulated over a whole split."""
+
+    def compute(self) -> dict[str, float]:
+        """Return every score by key."""
+
+    def per_picture(self) -> list[dict[str, float]]:
+        """Return the scores of each picture alone."""
+
+    def reference(self) -> dict[str, float]:
+        """Return what a person reaches on the same pictures; empty where that is not known."""
+
+
+class Task(ABC):
+    """A learning problem: a batch becomes losses, a split becomes scores, an example becomes a picture.
+
+    A task knows neither epochs nor files nor who watches.
+    """
+
+    monitor: ClassVar[Score]
+
+    @abstractmethod
+    def parts(self) -> dict[str, nn.Module]:
+        """Return the modules that are trained, each with an optimiser of its own, by name."""
+
+    @abstractmethod
+    def adopt(self, parts: Mapping[str, nn.Module]) -> None:
+        """Use these modules (moved to a device, wrapped) in place of the ones :meth:`parts` gave."""
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> Iterator[PartLoss]:
+        """Yield losses in the order in which they are to be stepped on.
+
+        The stepper goes backward and steps after each yield, before it asks for the next: a GAN yields its
+        discriminator's loss and then its generator's; what follows a yield sees the moved weights.
+        """
+
+    @abstractmethod
+    def new_scores(self) -> SplitScores:
+        """Return an empty accumulator."""
+
+    @abstractmethod
+    def evaluate(self, batch: Batch, scores: Any) -> Any:
+        """Predict a validation batch without gradients, add it to the scores and return the prediction."""
+
+    @abstractmethod
+    def draw(self, batch: Batch, prediction: Any) -> Iterable[SamplePicture]:
+        """Show a prediction of :meth:`evaluate` as pictures."""
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What a task learns from.
+
+    Attributes:
+        training: Batches; its sampler has an ``epoch``.
+        validation: Batches of the held-back part, always in the same order; empty if nothing is held back.
+        fingerprint: Of the data set.
+        notes: Sentences for the log.
+    """
+
+    training: DataLoader[Any]
+    validation: Iterable[Batch]
+    fingerprint: str
+    notes: tuple[str, ...] = ()

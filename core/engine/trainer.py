@@ -1,0 +1,217 @@
+"""Epochs: train, validate, keep the best, stop when asked. Knows neither which task nor who records."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from core.config import RunConfig
+from core.engine.checkpoint import Card, load_state, save_checkpoint, save_state
+from core.engine.device import Compute
+from core.engine.stepper import Stepper
+from core.engine.task import Batch, SamplePicture, Task, TaskData
+
+BEST, LAST = "best", "last"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: Steps done.
+        steps: Steps of the whole run.
+        epoch: Epochs done.
+        epochs: Epochs of the whole run.
+        seconds_left: Estimate from the pace so far; None before the first steps.
+        stale_epochs: Epochs since the last improvement of the monitored score.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    seconds_left: float | None
+    stale_epochs: int
+
+
+class Recorder(Protocol):
+    """Where a training reports to."""
+
+    def record_step(self, step: int, values: dict[str, float]) -> None:
+        """Take the numbers of one training step."""
+
+    def record_epoch(self, epoch: int, values: dict[str, float]) -> None:
+        """Take the numbers of one epoch, counted from 1."""
+
+    def record_pictures(self, epoch: int, pictures: Iterable[SamplePicture]) -> None:
+        """Take the sample predictions of one epoch."""
+
+    def record_progress(self, progress: Progress) -> None:
+        """Take how far the run is."""
+
+    def stop_requested(self) -> bool:
+        """Say whether the user asked to stop."""
+
+
+@dataclass
+class Best:
+    """The epoch with the best monitored score so far, and its scores."""
+
+    epoch: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended: ``finished``, ``stopped`` on request, or ``early`` for want of improvement."""
+
+    ending: str
+    epoch: int
+    best: Best
+    seconds: float
+
+
+class Trainer:
+    """Runs a task's epochs and keeps its best and last state in a folder."""
+
+    def __init__(
+        self, task: Task, data: TaskData, config: RunConfig, recorder: Recorder, *, compute: Compute, folder: Path,
+        card: Card,
+    ) -> None:  # fmt: skip
+        """Join what a training needs.
+
+        Args:
+            task: What is learned.
+            data: From what.
+            config: For how long and how.
+            recorder: Who is told.
+            compute: Device, number format, memory order.
+            folder: Gets ``best/`` and ``last/``.
+            card: What the best checkpoint's card says beside epoch and scores.
+        """
+        self.task, self.data, self.config, self.recorder = task, data, config, recorder
+        self.compute, self.folder, self.card = compute, folder, card
+        self.steps_per_epoch = len(data.training)
+        self.steps = self.steps_per_epoch * config.epochs
+        self.stepper = Stepper(task, config, compute, steps=self.steps)
+        self.best = Best()
+        self.epoch = 0
+        self.step = 0
+        self._clock = time.perf_counter()
+        self._seconds_before = 0.0
+        self._first_step = 0
+
+    def fit(self, *, resume: bool = False) -> Outcome:
+        """Train to the end, to a stop, or to the end of patience.
+
+        Args:
+            resume: Go on from the last whole epoch in the folder, if there is one.
+        """
+        if resume:
+            self._load()
+        self._first_step = self.step
+        while self.epoch < self.config.epochs:
+            if not self._train_epoch():
+                return self._stop()
+            self._validate()
+            if self.config.patience and self.epoch - self.best.epoch >= self.config.patience:
+                return self._outcome("early")
+        return self._outcome("finished")
+
+    def _train_epoch(self) -> bool:
+        """Go through the training split once; return False if the user asked to stop on the way."""
+        torch.manual_seed(self.config.seed * 1_000_003 + self.epoch)
+        self.data.training.sampler.epoch = self.epoch  # type: ignore[union-attr]
+        start, total, count = time.perf_counter(), 0.0, 0
+        for batch in self.data.training:
+            rate = self.stepper.learning_rate
+            values = self.stepper.step(self._placed(batch))
+            self.step += 1
+            count += 1
+            total += sum(value for key, value in values.items() if key.startswith("loss"))
+            self.recorder.record_step(self.step, {**values, "learning_rate": rate})
+            self.recorder.record_progress(self._progress())
+            if self.recorder.stop_requested():
+                return False
+        self.epoch += 1
+        self._trained = {"train/loss": total / count, "train/seconds": time.perf_counter() - start}
+        return True
+
+    def _validate(self) -> None:
+        start = time.perf_counter()
+        scores = self.evaluate(draw=True)
+        values = {f"val/{key}": value for key, value in scores.items()}
+        values |= self._trained | {"learning_rate": self.stepper.learning_rate}
+        self.stepper.end_epoch(scores.get("loss", self._trained["train/loss"]))
+        self._keep(scores)
+        values["val/seconds"] = time.perf_counter() - start
+        self.recorder.record_epoch(self.epoch, values)
+        self.recorder.record_progress(self._progress())
+
+    @torch.inference_mode()
+    def evaluate(self, *, draw: bool = False) -> dict[str, float]:
+        """Return the scores of the validation split; with ``draw`` its sample pictures are recorded."""
+        for part in self.stepper.parts.values():
+            part.eval()
+        scores = self.task.new_scores()
+        pictures: list[SamplePicture] = []
+        for batch in self.data.validation:
+            placed = self._placed(batch)
+            prediction = self.task.evaluate(placed, scores)
+            if draw and len(pictures) < 4:
+                pictures.extend(self.task.draw(placed, prediction))
+        if pictures:
+            self.recorder.record_pictures(self.epoch, pictures)
+        return scores.compute()
+
+    def _keep(self, scores: dict[str, float]) -> None:
+        """Store this epoch as the last, and as the best if it is; without a validation split the last is the best."""
+        monitor = self.task.monitor
+        if not scores or monitor.is_better(scores[monitor.key], self.best.scores.get(monitor.key)):
+            self.best = Best(self.epoch, scores)
+            self._save_best()
+        state = {"epoch": self.epoch, "step": self.step, "best_epoch": self.best.epoch, "best_scores": self.best.scores}
+        save_state(self.folder / LAST, state | {"seconds": self._seconds(), "stepper": self.stepper.state()})
+
+    def _save_best(self) -> None:
+        reached = {"epoch": self.best.epoch, "validation": self.best.scores}
+        save_checkpoint(self.folder / BEST, self.stepper.unwrapped(), self.card | reached)
+
+    def _stop(self) -> Outcome:
+        """Keep what there is: the best epoch, or the weights of this moment if no epoch was completed."""
+        if not self.best.epoch:
+            self.best = Best(self.epoch, self.evaluate(draw=True))
+            self._save_best()
+        return self._outcome("stopped")
+
+    def _load(self) -> None:
+        state = load_state(self.folder / LAST)
+        if state:
+            self.epoch, self.step, self._seconds_before = state["epoch"], state["step"], state["seconds"]
+            self.best = Best(state["best_epoch"], state["best_scores"])
+            self.stepper.load_state(state["stepper"])
+
+    def _outcome(self, ending: str) -> Outcome:
+        return Outcome(ending, self.epoch, self.best, self._seconds())
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._clock
+
+    def _progress(self) -> Progress:
+        done = self.step - self._first_step
+        pace = (time.perf_counter() - self._clock) / done if done else None
+        left = None if pace is None else pace * (self.steps - self.step)
+        stale = self.epoch - self.best.epoch if self.best.epoch else 0
+        return Progress(self.step, self.steps, self.epoch, self.config.epochs, left, stale)
+
+    def _placed(self, batch: Batch) -> Batch:
+        """Move a batch's tensors to the device; pictures also into the chosen memory order."""
+        return {
+            key: value if not isinstance(value, torch.Tensor)
+            else self.compute.place(value) if value.ndim == 4 else value.to(self.compute.device)
+            for key, value in batch.items()
+        }  # fmt: skip

@@ -1,0 +1,255 @@
+"""Retinal vessel segmentation (report R1): which pixels of a fundus photograph are vessel?"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from core.config import RunConfig, knob
+from core.errors import UserError
+from core.experiments.experiment import SYNTHETIC, Arm, Experiment, Recipe, Reported
+from core.paths import data_folder
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.data.fundus import FundusPreparation
+    from core.data.labelled import PreparedPicture
+    from core.data.raster import Pixels
+    from core.data.vessels import VesselItem, VesselSet
+    from core.engine.task import Batch, Score, Task, TaskData
+
+SYNTHETIC_PICTURES = 40
+WIDTHS = {"unet": ((64, 128, 256, 512), 1024), "unet-small": ((16, 32, 64), 128)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesselsConfig(RunConfig):
+    """Knobs of vessel segmentation."""
+
+    colour: str = knob(
+        "rgb", "What the network sees: rgb; green, where vessels stand out most; grey, 0.299 R + 0.587 G + 0.114 B.",
+        choices=("rgb", "green", "grey"), group="Pictures",
+    )  # fmt: skip
+    normalise: str = knob(
+        "field-of-view",
+        "unit divides by 255; field-of-view makes mean 0 and deviation 1 inside the round part that shows the retina.",
+        choices=("field-of-view", "unit"), group="Pictures", advanced=True,
+    )  # fmt: skip
+    size: int = knob(0, "Resize whole pictures to a square of this side; 0 keeps their shape.", low=0, high=4096,
+                     unit="pixels", group="Pictures", advanced=True)  # fmt: skip
+    diameter: int = knob(
+        0,
+        "Scale pictures so that the field of view is this wide, which makes vessels of all cameras alike; 0 keeps the "
+        "scale. Scores are still counted at the photograph's own size.",
+        low=0, high=4096, unit="pixels", group="Pictures",
+    )  # fmt: skip
+    patch: int = knob(160, "Side of the random patches to train on; 0 trains on whole pictures.", low=0, high=2048,
+                      unit="pixels", group="Pictures")  # fmt: skip
+    patches: int = knob(24, "Patches of each picture in one epoch.", low=1, high=10_000, group="Pictures")
+    flips: bool = knob(True, "Mirror and quarter-turn at random.", group="Augmentation")
+    rotation: float = knob(0.0, "Largest further turn to either side.", low=0.0, high=180.0, unit="degrees",
+                           group="Augmentation", advanced=True)  # fmt: skip
+    scale: float = knob(1.0, "Enlarge or shrink by up to this factor.", low=1.0, high=4.0, group="Augmentation")
+    colour_shift: float = knob(0.0, "Strength of random contrast and brightness.", low=0.0, high=1.0,
+                               group="Augmentation")  # fmt: skip
+    blur: float = knob(0.0, "Largest random blur; noise grows with it.", low=0.0, high=5.0, unit="pixels",
+                       group="Augmentation", advanced=True)  # fmt: skip
+    loss: str = knob("bce-dice", "What goes down: focal Tversky, or cross-entropy plus Dice.",
+                     choices=("bce-dice", "focal-tversky"))  # fmt: skip
+    alpha: float = knob(0.5, "Focal Tversky only: weight of false alarms.", low=0.0, high=1.0, advanced=True)
+    beta: float = knob(0.5, "Focal Tversky only: weight of misses.", low=0.0, high=1.0, advanced=True)
+    gamma: float = knob(0.75, "Focal Tversky only: exponent.", low=0.1, high=5.0, advanced=True)
+    threshold: float = knob(0.5, "Probability from which a pixel counts as vessel.", low=0.01, high=0.99,
+                            group="Prediction", advanced=True)  # fmt: skip
+    test_flips: bool = knob(
+        False, "Average the prediction over the picture and its three mirror images, four times the work. Used when a "
+        "run is evaluated or tried, not while it trains.", group="Prediction",
+    )  # fmt: skip
+    tile: int = knob(1024, "Predict larger pictures in overlapping tiles of this side; 0 in one piece.", low=0,
+                     high=8192, unit="pixels", group="Prediction", advanced=True)  # fmt: skip
+
+
+class Vessels(Experiment):
+    """The question, its arms and recipes, and how a run is built."""
+
+    slug = "vessels"
+    title = "Retinal vessels"
+    kind = "segmentation"
+    question = "Which pixels of a fundus photograph are vessel, and how small can the network be that finds them?"
+    caution = "For teaching and research, not for diagnosis."
+    config_type = VesselsConfig
+    monitor = "dice"
+    data_help = (
+        "The name synthetic, or a folder: DRIVE, CHASE_DB1, STARE, or pairs (images/ and masks/ with equal names)."
+    )
+    arms = (
+        Arm("unet-small", "Small U-Net", "0.48 million parameters: widths 16, 32, 64, bottleneck 128."),
+        Arm("unet", "U-Net", "The report's network, 31.04 million parameters: widths 64 to 512, bottleneck 1024."),
+    )
+    recipes = (
+        Recipe(
+            "improved",
+            "Improved",
+            "Colour, normalised inside the field of view and scaled to one width; random patches with flips, turns, "
+            "scale and light; cross-entropy plus Dice; one-cycle AdamW. Many varied patches teach more in minutes than "
+            "the same 20 whole pictures a hundred times.",
+            {
+                "epochs": 20, "batch_size": 8, "learning_rate": 4e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
+                "gradient_clip": 1.0, "diameter": 540, "patch": 160, "patches": 24, "colour_shift": 0.15,
+                "test_flips": True,
+            },
+        ),
+        Recipe(
+            "reported",
+            "As reported",
+            "Report R1: grey pictures resized to 512×512, one at a time, no augmentation, focal Tversky loss, Adam, "
+            "plateau, 100 epochs. The report's 1×1 skip of colour, its squashed shape and its single pictures are kept, "
+            "so that what they cost can be seen.",
+            {
+                "epochs": 100, "batch_size": 1, "learning_rate": 1e-3, "optimizer": "adam", "schedule": "plateau",
+                "plateau_factor": 0.5, "plateau_patience": 5, "colour": "grey", "normalise": "unit", "size": 512,
+                "patch": 0, "patches": 1, "flips": False, "loss": "focal-tversky", "alpha": 0.5, "beta": 0.5,
+                "gamma": 0.75,
+            },
+        ),
+        Recipe(
+            "quick",
+            "Quick look",
+            "Under a minute on two processor cores with the synthetic pictures: enough to see it learn.",
+            {
+                "epochs": 6, "batch_size": 8, "learning_rate": 4e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
+                "gradient_clip": 1.0, "patch": 128, "patches": 8, "colour_shift": 0.1,
+            },
+            {"unet": {"epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "patch": 96, "patches": 6}},
+        ),
+    )  # fmt: skip
+    reported = (
+        Reported("iou_mean", 0.3510, "Report R1, mIoU of the 20 DRIVE test images", "unet", "DRIVE"),
+        Reported("dice", 0.828, "Galdran et al., 2020, a network of 70 k parameters", data="DRIVE"),
+        Reported("dice", 0.787, "MMSegmentation's U-Net", data="DRIVE"),
+        Reported("dice", 0.810, "MMSegmentation's U-Net", data="STARE"),
+        Reported("dice", 0.802, "MMSegmentation's U-Net", data="CHASE_DB1"),
+    )
+    score_titles = {
+        "dice": "Dice", "iou": "IoU", "sensitivity": "Sensitivity", "specificity": "Specificity",
+        "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "cldice": "clDice", "dice_mean": "Dice, mean of pictures",
+        "iou_mean": "IoU, mean of pictures", "cldice_mean": "clDice, mean of pictures", "loss": "Loss",
+    }  # fmt: skip
+
+    @cached_property
+    def score(self) -> "Score":
+        """Return pooled Dice."""
+        from core.tasks.segmentation import DICE
+
+        return DICE
+
+    def make_data(self, folder: Path, *, n: int = SYNTHETIC_PICTURES, seed: int = 0) -> None:
+        """Write synthetic fundus photographs in DRIVE's layout."""
+        from core.data.synthetic_fundus import write_drive
+
+        write_drive(folder, n=n, seed=seed)
+
+    def check_data(self, data: str) -> "VesselSet":
+        """Recognise the folder's layout; the synthetic set is drawn when it is first needed."""
+        from core.data.vessels import open_vessels
+
+        if data != SYNTHETIC:
+            return open_vessels(Path(data).expanduser().resolve())
+        folder = data_folder() / f"{self.slug}-{SYNTHETIC}"
+        if not folder.exists():
+            self.make_data(folder)
+        return open_vessels(folder)
+
+    def build_network(self, config: RunConfig) -> "nn.Module":
+        """Return the arm's U-Net; the large one has the report's 3×3 head."""
+        from core.models.unet import UNet
+
+        widths, bottleneck = WIDTHS[config.arm]
+        channels = _preparation(_own(config)).channels
+        return UNet(channels, widths=widths, bottleneck=bottleneck, head_kernel=3 if config.arm == "unet" else 1)
+
+    def build_task(self, config: RunConfig, network: "nn.Module", *, careful: bool = False) -> "Task":
+        """Join the network with its loss; careful prediction averages over flips where the config asks for it."""
+        from core.tasks.segmentation import SegmentationTask
+        from core.tasks.segmentation_losses import build_bce_dice, build_focal_tversky
+
+        own = _own(config)
+        loss = build_bce_dice() if own.loss == "bce-dice" else build_focal_tversky(own.alpha, own.beta, own.gamma)
+        return SegmentationTask(
+            network, loss, threshold=own.threshold, tile=own.tile, flips=own.test_flips and careful
+        )  # fmt: skip
+
+    def build_data(self, config: RunConfig) -> "TaskData":
+        """Open the set, hold back a part for validation and cut patches from the rest."""
+        from core.data.fundus_pictures import load_labelled
+        from core.data.loaders import build_training_loader
+        from core.data.patches import Augmentation, MaskedPicture, PatchDataset
+        from core.engine.task import TaskData
+
+        own = _own(config)
+        found = self.check_data(own.data)
+        training, held = _train_and_val(found, own.validation)
+        opened = [load_labelled(item) for item in training]
+        dataset = PatchDataset(
+            [MaskedPicture(*_preparation(own).prepare_pair(each)) for each in opened],
+            patch=own.patch,
+            per_picture=own.patches,
+            augmentation=Augmentation(own.flips, own.rotation, own.scale, own.colour_shift, own.blur),
+            seed=own.seed,
+        )
+        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
+        names = ", ".join(item.name for item in held) or "nothing"
+        note = f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on ({names})."
+        return TaskData(loader, list(_whole(own, held)), found.fingerprint(), (*found.notes, note))
+
+    def build_split(self, config: RunConfig, data: str, split: str) -> "Iterable[Batch]":
+        """Return the whole pictures of a split, each opened when its turn comes."""
+        own = _own(config)
+        found = self.check_data(data or own.data)
+        if split != "val":
+            return _whole(own, found.items(split))
+        held = _train_and_val(found, own.validation)[1]
+        if not held:
+            raise UserError("This run held nothing back to validate on; choose the split test.")
+        return _whole(own, held)
+
+    def prepare_picture(self, config: RunConfig, pixels: "Pixels") -> "PreparedPicture":
+        """Find the field of view and prepare the photograph as in training."""
+        from core.data.fundus import find_field_of_view
+        from core.data.labelled import PreparedPicture
+
+        preparation, inside = _preparation(_own(config)), find_field_of_view(pixels)
+        said = preparation.describe(pixels, inside)
+        return PreparedPicture(preparation.prepare_tensor(pixels, inside), inside, (said,) if said else ())
+
+
+def _own(config: RunConfig) -> VesselsConfig:
+    return cast(VesselsConfig, config)
+
+
+def _preparation(config: VesselsConfig) -> "FundusPreparation":
+    from core.data.fundus import FundusPreparation
+
+    return FundusPreparation(config.colour, config.normalise, config.size, config.diameter)
+
+
+def _train_and_val(found: "VesselSet", validation: float) -> tuple[Sequence["VesselItem"], Sequence["VesselItem"]]:
+    """Return the training pictures and the held-back ones: the set's own validation split, or a part of training."""
+    from core.data.dataset import hold_back
+
+    if found.splits.get("val"):
+        return found.items("train"), found.items("val")
+    return hold_back(found.items("train"), validation, group=lambda item: item.group)
+
+
+def _whole(config: VesselsConfig, items: Sequence["VesselItem"]) -> "Iterator[Batch]":
+    from core.data.fundus_pictures import load_labelled
+
+    for item in items:
+        picture = load_labelled(item)
+        yield {"images": _preparation(config).prepare_tensor(picture.pixels, picture.inside), "picture": picture}
+
+
+EXPERIMENT = Vessels()

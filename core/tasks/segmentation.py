@@ -1,0 +1,109 @@
+"""Segmentation of one foreground: a mask for every pixel of a picture."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core.data.labelled import LabelledPicture
+from core.data.raster import resize, shrink_to
+from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.engine.tiles import predict_probabilities
+from core.metrics.segmentation import BinarySegmentationScores
+
+DICE = Score(
+    "dice",
+    "Dice",
+    "2·hits / (2·hits + false alarms + misses) over all pixels of the split that lie inside the field of view",
+)
+HIT, MISS, FALSE_ALARM = (255, 255, 255), (255, 64, 64), (64, 160, 255)
+SAMPLE_SIDE = 512
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class SegmentationTask(Task):
+    """Learns a mask from patches and is judged on whole pictures at their own size."""
+
+    monitor: ClassVar[Score] = DICE
+
+    def __init__(
+        self, network: nn.Module, loss: Loss, *, threshold: float = 0.5, tile: int = 0, flips: bool = False
+    ) -> None:
+        """Join a network and a loss.
+
+        Args:
+            network: ``(N, C, H, W)`` to logits ``(N, 1, H, W)``.
+            loss: Takes logits and a mask of 0 and 1, both ``(N, 1, H, W)``.
+            threshold: Probability from which a pixel counts as foreground.
+            tile: See :func:`core.engine.tiles.predict_probabilities`.
+            flips: Likewise.
+        """
+        self.network = network
+        self.loss = loss
+        self.threshold = threshold
+        self.tile = tile
+        self.flips = flips
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Return the one network."""
+        return {"network": self.network}
+
+    def adopt(self, parts: Mapping[str, nn.Module]) -> None:
+        """Use this network from now on."""
+        self.network = parts["network"]
+
+    def losses(self, batch: Batch) -> Iterator[PartLoss]:
+        """Yield the loss of a batch of ``images`` and ``mask``."""
+        yield PartLoss(self.loss(self.network(batch["images"]).float(), batch["mask"]))
+
+    def new_scores(self) -> "SegmentationScores":
+        """Return an empty accumulator."""
+        return SegmentationScores(self.threshold)
+
+    def evaluate(self, batch: Batch, scores: "SegmentationScores") -> NDArray[np.float32]:
+        """Return the probabilities ``(H, W)`` of one whole picture at its own size, scored there."""
+        picture: LabelledPicture = batch["picture"]
+        probabilities = predict_probabilities(self.network, batch["images"], tile=self.tile, flips=self.flips)
+        with torch.inference_mode():
+            small = torch.from_numpy(resize(picture.mask.astype(np.float32), tuple(batch["images"].shape[-2:])))
+            logits = torch.logit(probabilities, eps=1e-6)
+            scores.losses.append(float(self.loss(logits, (small > 0.5)[None, None].float().to(logits.device))))
+        full = resize(probabilities[0, 0].cpu().numpy(), picture.mask.shape).astype(np.float32)
+        scores.update(picture.name, full, picture.mask, picture.inside)
+        if picture.second is not None:
+            scores.human.update(picture.name, picture.second.astype(np.float32), picture.mask, picture.inside)
+        return full
+
+    def draw(self, batch: Batch, prediction: NDArray[np.float32]) -> Iterable[SamplePicture]:
+        """Show the photograph, and beside it hits white, misses red, false alarms blue."""
+        picture: LabelledPicture = batch["picture"]
+        found = (prediction >= self.threshold) & picture.inside
+        label = picture.mask & picture.inside
+        errors = np.zeros_like(picture.pixels)
+        errors[found & label], errors[label & ~found], errors[found & ~label] = HIT, MISS, FALSE_ALARM
+        pair = [shrink_to(each, SAMPLE_SIDE) for each in (picture.pixels, errors)]
+        yield SamplePicture(picture.name, np.concatenate(pair, axis=1))
+
+
+class SegmentationScores(BinarySegmentationScores):
+    """The scores of a split, its mean loss, and what a second person reaches on the same pictures."""
+
+    def __init__(self, threshold: float) -> None:
+        super().__init__(threshold)
+        self.human = BinarySegmentationScores()
+        self.losses: list[float] = []
+
+    def compute(self) -> dict[str, float]:
+        """Return every score, and ``loss``, the mean over pictures."""
+        return super().compute() | ({"loss": float(np.mean(self.losses))} if self.losses else {})
+
+    def reference(self) -> dict[str, float]:
+        """Return the second observer's scores against the first; empty where there is none.
+
+        A drawn mask has no degrees of certainty, so areas under curves are left out.
+        """
+        return {key: value for key, value in self.human.compute().items() if not key.endswith("_auc")}

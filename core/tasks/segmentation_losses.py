@@ -1,0 +1,35 @@
+"""Losses of binary segmentation, from segmentation-models-pytorch where it has them. All take logits."""
+
+from collections.abc import Callable
+
+import segmentation_models_pytorch.losses as smp
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def build_focal_tversky(alpha: float, beta: float, gamma: float) -> Loss:
+    """Return ``(1 − T)^γ`` with the Tversky index ``T = hits / (hits + α·false alarms + β·misses)``.
+
+    With α = β = 0.5 the index is Dice. Source: Abraham and Khan, 2019, arXiv 1810.07842 (whose γ is the reciprocal of
+    this one); counted over the whole batch.
+
+    Shape: logits and mask ``(N, 1, H, W)`` to a scalar.
+    """
+    tversky = smp.TverskyLoss("binary", from_logits=True, alpha=alpha, beta=beta, gamma=gamma)
+    return lambda logits, mask: tversky(logits, mask)
+
+
+def build_bce_dice() -> Loss:
+    """Return binary cross-entropy plus soft Dice loss, in equal parts, over the whole batch.
+
+    Shape: logits and mask ``(N, 1, H, W)`` to a scalar.
+    """
+    dice = smp.DiceLoss("binary", from_logits=True)
+
+    def loss(logits: Tensor, mask: Tensor) -> Tensor:
+        return torch.add(F.binary_cross_entropy_with_logits(logits, mask), dice(logits, mask))
+
+    return loss
