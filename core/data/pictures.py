@@ -19,7 +19,7 @@ from core.data.picture_formats.anymap import decode_anymap, open_anymap
 from core.data.picture_formats.container import Container, CutShortError, UnsupportedError
 from core.data.picture_formats.depth import DeepPixels, scale_to_8_bit
 from core.data.picture_formats.raster import open_bmp, open_gif, open_jpeg, open_png, open_webp
-from core.data.picture_formats.source import cut_short, identify, load_content, shown_name
+from core.data.picture_formats.source import cut_short, identify, load_content, plain_name
 from core.data.picture_formats.tiff import open_tiff
 from core.errors import UserError
 
@@ -68,7 +68,7 @@ class Picture:
 
     Attributes:
         pixels: (H, W, 3), RGB, 0 to 255.
-        name: The file's name without folders, in quotation marks, as sentences show it.
+        name: The file's name without folders, shortened where it is very long; empty where none is known.
         notes: Sentences on what was done to get there, such as "The first of 7 frames is used."
     """
 
@@ -98,7 +98,8 @@ def read_picture(
     Raises:
         UserError: If it is no such picture, or one that is damaged, too large or too small.
     """
-    shown = shown_name(source, name)
+    plain = plain_name(source, name)
+    shown = f'"{plain}"' if plain else "The picture"
     content, unpacked = load_content(source, shown, limits.max_bytes)
     kind = identify(content, shown)
     # The bytes are untrusted and the decoders raise whatever comes to hand on damaged ones (OSError, SyntaxError,
@@ -114,7 +115,7 @@ def read_picture(
     first = ["It was unpacked from gzip."] if unpacked else []
     if container.frames > 1:
         first.append(f"The first of {container.frames:,} {'pages' if kind == 'TIFF' else 'frames'} is used.")
-    return Picture(pixels, shown, (*first, *notes))
+    return Picture(pixels, plain, (*first, *notes))
 
 
 def read_mask(source: Path, *, limits: PictureLimits = PictureLimits(min_side=1)) -> NDArray[np.bool_]:

@@ -50,6 +50,9 @@ class Recorder(Protocol):
     def record_pictures(self, epoch: int, pictures: Iterable[SamplePicture]) -> None:
         """Take the sample predictions of one epoch."""
 
+    def record_best(self, epoch: int, scores: dict[str, float]) -> None:
+        """Take the best epoch so far, its checkpoint just stored, and its scores."""
+
     def record_progress(self, progress: Progress) -> None:
         """Take how far the run is."""
 
@@ -180,6 +183,7 @@ class Trainer:
     def _save_best(self) -> None:
         reached = {"epoch": self.best.epoch, "validation": self.best.scores}
         save_checkpoint(self.folder / BEST, self.stepper.unwrapped(), self.card | reached)
+        self.recorder.record_best(self.best.epoch, self.best.scores)
 
     def _stop(self) -> Outcome:
         """Keep what there is: the best epoch, or the weights of this moment if no epoch was completed."""

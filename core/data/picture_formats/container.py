@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# Chunks, segments, blocks or pages of one file that are walked. Sound pictures have some thousands at most, but a file
+# Chunks, segments or blocks of one file that are walked. Sound pictures have some thousands at most, but a file
 # of nothing else could hold tens of millions and keep Python busy for minutes.
 MAX_PIECES = 100_000
 

@@ -57,20 +57,18 @@ _REFUSED = (
 )
 
 
-def shown_name(source: Path | bytes, name: str | None) -> str:
-    r"""Name a picture for a sentence: no folders, no control characters, at most 48 characters.
+def plain_name(source: Path | bytes, name: str | None) -> str:
+    r"""Name a picture without folders or control characters, in at most 48 characters.
 
-    >>> shown_name(b"", "C:\\scans\\eye.png")
-    '"eye.png"'
-    >>> shown_name(b"", None)
-    'The picture'
+    >>> plain_name(b"", "C:\\scans\\eye.png")
+    'eye.png'
+    >>> plain_name(b"", None)
+    ''
     """
     given = name if name is not None else (source.name or str(source) if isinstance(source, Path) else "")
     base = re.split(r"[\\/]", given.rstrip("\\/"))[-1]
     base = "".join(letter if letter.isprintable() else "?" for letter in base)
-    if not base:
-        return "The picture"
-    return f'"{base if len(base) <= MAX_NAME else base[:30] + "…" + base[-15:]}"'
+    return base if len(base) <= MAX_NAME else base[:30] + "…" + base[-15:]
 
 
 def load_content(source: Path | bytes, name: str, max_bytes: int) -> tuple[bytes, bool]:

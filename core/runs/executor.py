@@ -1,0 +1,39 @@
+"""How a run gets a process of its own."""
+
+import os
+import subprocess
+import sys
+from typing import Protocol
+
+import psutil
+
+from core.paths import PROJECT
+from core.runs.liveness import identify
+from core.runs.store import RunStore
+
+
+class Executor(Protocol):
+    """Starts the worker of a recorded run and returns at once."""
+
+    def start(self, store: RunStore, run_id: str) -> None:
+        """Start ``python -m core work RUN`` somewhere."""
+
+
+class ProcessExecutor:
+    """Starts workers on this machine, each in a session of its own, so that it outlives whoever started it."""
+
+    def start(self, store: RunStore, run_id: str) -> None:
+        """Start the worker; what it prints goes to the run's log."""
+        path = store.log_path(run_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "core", "work", run_id],
+                cwd=PROJECT,
+                env=os.environ | {"MLFLOW_TRACKING_URI": store.uri, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        store.name_worker(run_id, identify(psutil.Process(process.pid)))

@@ -1,0 +1,52 @@
+"""From a config to a run that trains in the background."""
+
+import shlex
+import time
+
+from core.config import RunConfig
+from core.experiments import find_experiment
+from core.runs.executor import Executor, ProcessExecutor
+from core.runs.run import FAILED, Run
+from core.runs.store import RunStore
+
+
+def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", executor: Executor | None = None) -> Run:
+    """Check the config, record the run with all of it, and start its worker.
+
+    Args:
+        store: Where the run is recorded.
+        slug: Experiment.
+        config: All knobs.
+        name: For people; made from the config if empty.
+        executor: Who starts the worker; a process on this machine by default.
+
+    Raises:
+        UserError: If the data set cannot be read; then nothing is recorded.
+    """
+    find_experiment(slug).check_data(config.data)
+    run = store.create(slug, config.as_values(), name=name)
+    try:
+        (executor or ProcessExecutor()).start(store, run.id)
+    except OSError as error:
+        store.finish(run.id, FAILED, f"The worker could not be started: {error.strerror or error}.")
+        raise
+    return store.get(run.id)
+
+
+def wait(store: RunStore, run_id: str, *, poll: float = 0.3) -> Run:
+    """Return a run once it has ended."""
+    while not (run := store.get(run_id)).is_final:
+        time.sleep(poll)
+    return run
+
+
+def command_of(slug: str, config: RunConfig) -> str:
+    """Return the command that starts the same run by hand."""
+    words = ["python -m core train", slug, "--arm", config.arm, "--recipe", config.recipe]
+    if config.data != "synthetic":
+        words += ["--data", shlex.quote(config.data)]
+    if config.seed:
+        words += ["--seed", str(config.seed)]
+    for name, value in find_experiment(slug).changed(config).items():
+        words += ["--set", f"{name}={shlex.quote(str(value).lower() if isinstance(value, bool) else str(value))}"]
+    return " ".join(words)

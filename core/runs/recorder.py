@@ -1,0 +1,109 @@
+"""What a worker reports, written to the store from a thread, so that the training step never waits for a disk."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from core.engine import trainer
+from core.engine.task import SamplePicture
+from core.runs.run import Progress
+from core.runs.store import Point, RunStore
+
+FLUSH_SECONDS = 0.5
+BEAT_SECONDS = 1.5
+JPEG_QUALITY = 90
+
+
+class StoreRecorder:
+    """The trainer's recorder for one run. Use it as a context: leaving it writes what is left."""
+
+    def __init__(self, store: RunStore, run_id: str) -> None:
+        self.store = store
+        self.run_id = run_id
+        self.pictures_folder: Path = store.folder(run_id) / "pictures"
+        self._points: queue.SimpleQueue[tuple[str, Point]] = queue.SimpleQueue()
+        self._progress = Progress()
+        self._stop = False
+        self._closing = threading.Event()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closing.set()
+        self._thread.join()
+        if self._failure and error is None:
+            raise self._failure
+
+    def record_step(self, step: int, values: dict[str, float]) -> None:
+        """Take the numbers of one training step."""
+        self._take({f"step/{key}": value for key, value in values.items()}, step)
+
+    def record_epoch(self, epoch: int, values: dict[str, float]) -> None:
+        """Take the numbers of one epoch and print them to the log."""
+        self._take(values, epoch)
+        shown = "  ".join(f"{key} {value:.4g}" for key, value in values.items())
+        print(f"epoch {epoch}  {shown}", flush=True)  # noqa: T201 - the log is the worker's standard output
+
+    def record_pictures(self, epoch: int, pictures: Iterable[SamplePicture]) -> None:
+        """Store the sample predictions of one epoch as JPEG."""
+        folder = self.pictures_folder / f"{epoch:05d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in pictures:
+            bgr = cv2.cvtColor(each.pixels, cv2.COLOR_RGB2BGR)
+            cv2.imwrite(str(folder / f"{each.name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        self.store.publish(self.run_id, f"pictures/{epoch:05d}")
+
+    def record_best(self, epoch: int, scores: dict[str, float]) -> None:
+        """Record the best epoch so far."""
+        self.store.set_best(self.run_id, epoch, scores)
+        self.store.publish(self.run_id, "checkpoint/best")
+
+    def record_progress(self, progress: trainer.Progress) -> None:
+        """Remember how far the run is; the next heartbeat tells it."""
+        self._progress = Progress(**asdict(progress))
+
+    def stop_requested(self) -> bool:
+        """Say whether the last heartbeat brought back a request to stop.
+
+        Raises:
+            Exception: What the writing thread died of: a training that cannot be recorded must not go on silently.
+        """
+        if self._failure:
+            raise self._failure
+        return self._stop
+
+    def _take(self, values: dict[str, float], step: int) -> None:
+        at = time.time()
+        for key, value in values.items():
+            self._points.put((key, (step, value, at)))
+
+    def _write(self) -> None:
+        try:
+            last_beat = 0.0
+            while not self._closing.wait(FLUSH_SECONDS):
+                self._flush()
+                if time.monotonic() - last_beat > BEAT_SECONDS:
+                    self._stop = self.store.beat(self.run_id, self._progress)
+                    last_beat = time.monotonic()
+            self._flush()
+            self.store.beat(self.run_id, self._progress)
+        except Exception as error:  # noqa: BLE001 - handed to the training thread, which fails with it
+            self._failure = error
+
+    def _flush(self) -> None:
+        points = []
+        while not self._points.empty():
+            points.append(self._points.get())
+        if points:
+            self.store.log_points(self.run_id, points)

@@ -1,0 +1,102 @@
+"""A run as it stood when it was read: a snapshot, never live."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEDULED, RUNNING, FINISHED, FAILED, KILLED = "SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"
+FINAL = frozenset({FINISHED, FAILED, KILLED})
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run had come at its last heartbeat; see :class:`core.engine.trainer.Progress`."""
+
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    seconds_left: float | None = None
+    stale_epochs: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        id: Name in the store, 32 hexadecimal digits; the first 8 are shown.
+        slug: Experiment.
+        name: Name for people.
+        status: One of the five states of MLflow.
+        reason: Why it ended as it did, or what it is doing, in a sentence.
+        config: All knobs.
+        progress: At the last heartbeat.
+        best: Scores of the best epoch.
+        best_epoch: That epoch, counted from 1; 0 before the first.
+        created: Seconds since 1970.
+        started: When a worker took it; None before.
+        ended: When it reached its final state; None before.
+        beat: Last heartbeat; None before the first.
+        stopping: Whether a stop was asked for.
+        worker: Who trains it: host, process id and start time of that process.
+        facts: Fingerprint, device, versions, commit and other strings recorded with it.
+    """
+
+    id: str
+    slug: str
+    name: str
+    status: str
+    reason: str
+    config: Mapping[str, Any]
+    progress: Progress
+    best: Mapping[str, float]
+    best_epoch: int
+    created: float
+    started: float | None
+    ended: float | None
+    beat: float | None
+    stopping: bool
+    worker: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def short_id(self) -> str:
+        """Return the first eight digits, enough to name a run by hand."""
+        return self.id[:8]
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether it will never change again."""
+        return self.status in FINAL
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long it trained, to its end or to its last sign of life."""
+        until = self.ended or self.beat
+        return None if self.started is None or until is None else max(0.0, until - self.started)
+
+    @property
+    def state(self) -> str:
+        """Return the state in one word for people."""
+        if self.status == RUNNING:
+            return "stopping" if self.stopping else "running"
+        return {SCHEDULED: "starting", FINISHED: "finished", FAILED: "failed", KILLED: "stopped"}[self.status]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the command line prints of a run."""
+        return {
+            "run": self.id,
+            "name": self.name,
+            "experiment": self.slug,
+            "status": self.status,
+            "state": self.state,
+            "reason": self.reason,
+            "best": dict(self.best),
+            "epoch": self.best_epoch,
+            "epochs_done": self.progress.epoch,
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+            "created": self.created,
+            "config": dict(self.config),
+            "facts": dict(self.facts),
+        }
