@@ -54,8 +54,8 @@ class Knob:
         noun = {int: "a whole number", float: "a number", str: "text"}[self.kind]
         unit = f" {self.unit}" if self.unit else ""
         if self.low is not None and self.high is not None:
-            return f"{noun} from {self.low:g} to {self.high:g}{unit}"
-        return f"{noun} of at least {self.low:g}{unit}" if self.low is not None else noun
+            return f"{noun} from {self.low:.10g} to {self.high:.10g}{unit}"
+        return f"{noun} of at least {self.low:.10g}{unit}" if self.low is not None else noun
 
     def parse(self, value: object) -> Any:
         """Return the value in the knob's own type.
@@ -193,7 +193,8 @@ class RunConfig:
                 near = difflib.get_close_matches(name, names, n=1)
                 hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(names) + "."
                 raise UserError(f"There is no knob called {name!r}; {hint}")
-        return cls(**values)
+        given: dict[str, Any] = dict(values)
+        return cls(**given)
 
     def as_values(self) -> dict[str, Any]:
         """Return all fields as plain values, ready for JSON; :meth:`from_values` reads them back."""

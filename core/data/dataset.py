@@ -58,6 +58,11 @@ class DatasetSpec(Generic[ItemT]):
             raise UserError(f"{self.title} has no pictures in a split called {split!r}; it has {held}.")
         return self.splits[split]
 
+    def describe(self) -> str:
+        """Return what it is in a sentence or two."""
+        held = ", ".join(f"{len(items)} {name}" for name, items in self.splits.items())
+        return " ".join([f"{self.title}: {held} pictures.", *self.notes])
+
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that change when a file, its name or its split changes."""
         digest = hashlib.sha256()

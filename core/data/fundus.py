@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.data.labelled import LabelledPicture
-from core.data.raster import FloatImage, Mask, Pixels, resize
+from core.data.raster import FloatImage, Mask, Pixels, resize, shrink_to
 
 DARK = 0.12
 """Share of a bright pixel's value below which a pixel may belong to the black surround."""
@@ -25,9 +25,7 @@ def find_field_of_view(pixels: Pixels) -> Mask:
     Returns:
         ``(H, W)``, True inside.
     """
-    scale = min(1.0, 512 / max(pixels.shape[:2]))
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    brightness = cv2.medianBlur(small.max(axis=2), 5)
+    brightness = cv2.medianBlur(shrink_to(pixels, 512).max(axis=2), 5)
     bright = (brightness > DARK * np.percentile(brightness, 95)).astype(np.uint8)
     outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     whole = np.ones(pixels.shape[:2], bool)
@@ -70,7 +68,7 @@ class FundusPreparation:
         height, width = field_of_view.shape
         if self.size:
             return self.size, self.size
-        if not self.diameter:
+        if not self.diameter or not field_of_view.any():
             return height, width
         rows, columns = np.flatnonzero(field_of_view.any(axis=1)), np.flatnonzero(field_of_view.any(axis=0))
         scale = self.diameter / max(np.ptp(rows) + 1, np.ptp(columns) + 1)
@@ -84,12 +82,14 @@ class FundusPreparation:
             field_of_view: ``(H, W)``.
         """
         size = self.working_size(field_of_view)
-        image = self._in_colour(resize(pixels, size)).astype(np.float32) / 255
+        image = self._in_colour(resize(pixels, size)).astype(np.float32) / np.float32(255)
         if self.normalise == "unit":
             return image
         inside = resize(field_of_view.astype(np.float32), size) > 0.5
         seen = image[inside] if inside.any() else image.reshape(-1, image.shape[2])
-        image = (image - seen.mean(axis=0)) / (seen.std(axis=0) + 1e-3)
+        mean = np.asarray(seen.mean(axis=0, dtype=np.float64), np.float32)  # float32 sums go astray by percents
+        deviation = np.asarray(seen.std(axis=0, dtype=np.float64) + 1e-3, np.float32)
+        image = np.asarray((image - mean) / deviation, np.float32)
         image[~inside] = 0
         return image
 

@@ -20,18 +20,23 @@ def load_labelled(item: VesselItem) -> LabelledPicture:
         raise UserError(f"{item.image.name} has no vessel mask, so it cannot be trained on or scored; only predicted.")
     pixels = read_picture(item.image, limits=DATASET_LIMITS).pixels
     given, size = item.field_of_view, pixels.shape[:2]
+    inside = find_field_of_view(pixels) if given is None else _mask(item, "field_of_view", size)
+    if given is not None and not inside.any():
+        raise UserError(
+            f"The field of view {given.name} is all black; make it white where the retina is, or remove it."
+        )
     return LabelledPicture(
         item.name,
         pixels,
         _mask(item, "vessels", size),
-        find_field_of_view(pixels) if given is None else _mask(item, "field_of_view", size),
+        inside,
         None if item.second is None else _mask(item, "second", size),
     )
 
 
 def _mask(item: VesselItem, which: str, size: tuple[int, ...]) -> Mask:
     path = getattr(item, which)
-    mask = read_mask(path)
+    mask = read_mask(path, limits=DATASET_LIMITS)
     if mask.shape != size:
         raise UserError(
             f"The mask {path.name} is {mask.shape[1]}×{mask.shape[0]}, its picture {item.image.name} is "

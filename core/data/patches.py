@@ -1,6 +1,6 @@
 """Training examples for segmentation: patches or whole pictures, turned, scaled and recoloured at random.
 
-A patch is cut with one affine warp in OpenCV, which moves, turns, mirrors and scales in a single reading of the picture.
+A patch is cut with one affine warp in OpenCV, which moves, turns, mirrors and scales in one reading of the picture.
 """
 
 import math
@@ -92,11 +92,11 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
             centre = (place % width + (self.patch - 1) % 2 / 2, place // width + (self.patch - 1) % 2 / 2)
         matrix = _random_affine(self.augmentation, rng, centre, size)
         image = _warp(picture.image, matrix, size, cv2.INTER_LINEAR)
-        mask = _warp(picture.mask.astype(np.uint8), matrix, size, cv2.INTER_NEAREST)
+        mask = _warp(picture.mask.astype(np.float32), matrix, size, cv2.INTER_NEAREST)
         image = _recolour(image.reshape(*size, -1), self.augmentation, rng)
         return {
             "images": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
-            "mask": torch.from_numpy(mask[None].astype(np.float32)),
+            "mask": torch.from_numpy(mask[None]),
         }
 
 
@@ -119,10 +119,9 @@ def _random_affine(
     return np.column_stack([linear, np.array(centre) - linear @ middle])
 
 
-def _warp(
-    picture: NDArray[np.generic], matrix: NDArray[np.float64], size: tuple[int, int], how: int
-) -> NDArray[np.generic]:
-    return np.asarray(cv2.warpAffine(picture, matrix, (size[1], size[0]), flags=how | cv2.WARP_INVERSE_MAP))
+def _warp(picture: FloatImage, matrix: NDArray[np.float64], size: tuple[int, int], how: int) -> FloatImage:
+    warped = cv2.warpAffine(picture, matrix, (size[1], size[0]), flags=how | cv2.WARP_INVERSE_MAP)
+    return np.asarray(warped, np.float32)
 
 
 def _recolour(image: FloatImage, augmentation: Augmentation, rng: np.random.Generator) -> FloatImage:
@@ -131,11 +130,11 @@ def _recolour(image: FloatImage, augmentation: Augmentation, rng: np.random.Gene
         reach = augmentation.colour
         contrast = np.exp(rng.uniform(-reach, reach) + rng.uniform(-reach / 2, reach / 2, channels))
         shift = rng.uniform(-reach, reach) + rng.uniform(-reach / 2, reach / 2, channels)
-        image = image * contrast.astype(np.float32) + shift.astype(np.float32)
+        image = image * np.asarray(contrast, np.float32) + np.asarray(shift, np.float32)
     if augmentation.blur:
         sigma = rng.uniform(0, augmentation.blur)
         if sigma > 0.3:
-            image = cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape)
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32).reshape(image.shape)
         noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, augmentation.blur / 10))
         image = image + noise
     return image.astype(np.float32, copy=False)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.data.synthetic_retina import Eye, FloatImage, choose_eye, render_cloud, render_light, render_retina
+from core.data.raster import FloatImage
+from core.data.synthetic_retina import Eye, choose_eye, render_cloud, render_light, render_retina
 from core.data.synthetic_vessel_tree import Vessel, grow_vessels
 from core.errors import UserError
 

@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.raster import FloatImage
 from core.data.synthetic_vessel_tree import Anatomy
-
-FloatImage = NDArray[np.float32]
 
 _ORANGE = (0.82, 0.42, 0.19)
 _RED = (0.78, 0.28, 0.12)

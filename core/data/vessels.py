@@ -11,6 +11,7 @@ from core.errors import UserError
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".ppm", ".pgm", ".webp")
 PAIR_PICTURES = ("images", "image", "imgs", "img")
 PAIR_MASKS = ("masks", "mask", "labels", "label", "manual", "1st_manual", "annotations", "gt", "vessels")
+PAIR_FIELDS = ("fov", "field_of_view")
 SPLIT_FOLDERS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 CHASE_TEST_CHILDREN = 4
 
@@ -142,30 +143,43 @@ def _find_pairs(folder: Path) -> VesselSet | None:
         items = tuple(_pair_items(place)) if place else ()
         if items:
             splits[split] = items
-    if splits:
-        if "train" in splits and "test" not in splits and "val" not in splits:
-            splits["train"], splits["test"] = hold_back(splits["train"], 0.2, group=_group)
-        return VesselSet(folder.name, "pairs", folder, splits)
-    items = tuple(_pair_items(folder))
-    if not items:
+    if not splits:
+        splits = {"train": tuple(_pair_items(folder))}
+    items = splits.get("train", ())
+    if splits == {"train": ()}:
         return None
+    if len(items) < 2 or len(splits) > 1:
+        return VesselSet(folder.name, "pairs", folder, splits)
     train, test = hold_back(items, 0.2, group=_group)
-    note = "The folder has no splits of its own: a fifth was set aside for testing."
+    note = "The folder has no test split of its own: a fifth was set aside for testing."
     return VesselSet(folder.name, "pairs", folder, {"train": train, "test": test}, (note,))
 
 
 def _pair_items(place: Path) -> Iterator[VesselItem]:
     pictures, masks = _child(place, PAIR_PICTURES), _child(place, PAIR_MASKS)
     if pictures and masks:
-        for image in _pictures(pictures):
-            mask = _starting(masks, image.stem)
-            if mask:
-                yield VesselItem(image.stem, image.stem, image, mask, None, _fov_of(place, image.stem))
+        images = _pictures(pictures)
+        stems = {image.stem for image in images}
+        labels, fields = _by_owner(masks, stems), _by_owner(_child(place, PAIR_FIELDS), stems)
+        for image in images:
+            if image.stem in labels:
+                yield VesselItem(
+                    image.stem, image.stem, image, labels[image.stem], None, fields.get(image.stem)
+                )  # fmt: skip
 
 
-def _fov_of(place: Path, stem: str) -> Path | None:
-    folder = _child(place, ("fov", "field_of_view"))
-    return _starting(folder, stem) if folder else None
+def _by_owner(folder: Path | None, stems: set[str]) -> dict[str, Path]:
+    """Return the folder's pictures by the photograph they belong to; of several, the one with the shortest name.
+
+    ``a_2_mask`` belongs to ``a_2`` where there is such a photograph, and to ``a`` only where there is not.
+    """
+    owned: dict[str, Path] = {}
+    for path in sorted(_pictures(folder) if folder else [], key=lambda each: (len(each.stem), each.name)):
+        ends = [end for end in range(len(path.stem), 0, -1) if not path.stem[end : end + 1].isalnum()]
+        owner = next((path.stem[:end] for end in ends if path.stem[:end] in stems), None)
+        if owner is not None:
+            owned.setdefault(owner, path)
+    return owned
 
 
 def _labelled_test(splits: dict[str, tuple[VesselItem, ...]]) -> dict[str, tuple[VesselItem, ...]]:

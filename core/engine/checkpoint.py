@@ -6,6 +6,7 @@ so that one atomic rename replaces both and a crash can never pair new weights w
 
 import json
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,12 @@ def load_card(folder: Path) -> Card:
         text = (weights.metadata() or {}).get("card")
     if text is None:
         raise UserError(f"The weights in {folder} carry no card, so it is not known what they are for.")
-    card: Card = json.loads(text)
+    try:
+        card = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"The card of the weights in {folder} is damaged; get the checkpoint again.") from error
+    if not isinstance(card, dict):
+        raise UserError(f"The card of the weights in {folder} is not one of ours; get the checkpoint again.")
     return card
 
 
@@ -84,11 +90,18 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
-    """Return what a run needs to go on, or None if it never stored any."""
+    """Return what a run needs to go on, or None if it never stored any.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
     path = folder / STATE
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is damaged, so this run cannot go on; start it anew.") from error
     return state
 
 

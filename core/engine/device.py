@@ -43,6 +43,10 @@ class Compute:
         """Move a batch of pictures ``(N, C, H, W)`` to the device in the chosen memory order."""
         return images.to(self.device, memory_format=self.torch_memory_format)
 
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the network computes in the chosen number format."""
+        return torch.autocast(self.device, DTYPES.get(self.precision), enabled=self.precision in DTYPES)
+
     def describe(self) -> str:
         """Say the choice and what it was chosen from."""
         chosen = f"{self.device}, {self.precision}, {self.memory_format}"
@@ -71,9 +75,15 @@ Step = Callable[[nn.Module, Tensor], Tensor]
 
 
 def choose_compute(
-    network: nn.Module, images: Tensor, *, device: str = "auto", precision: str = "auto", memory_format: str = "auto"
+    network: nn.Module,
+    images: Tensor,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
+    training: bool = True,
 ) -> Compute:
-    """Return the fastest allowed setting for training this network on pictures of this shape.
+    """Return the fastest allowed setting for this network on pictures of this shape.
 
     Args:
         network: Only a copy is run; its weights, buffers and the random state stay as they were.
@@ -81,19 +91,24 @@ def choose_compute(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         precision: ``auto`` or a fixed format.
         memory_format: ``auto`` or a fixed order.
+        training: Whether whole training steps are tried, or predictions only.
 
     Raises:
-        UserError: If the device is not there.
+        UserError: If the device is not there, or cannot compute in the format asked for.
     """
     place = choose_device(device)
+    if precision == "fp16" and place == "cpu":
+        raise UserError(
+            "The precision fp16 was asked for, but a processor has no use for it; choose bf16, fp32 or auto."
+        )
     formats = _formats(place) if precision == "auto" else [precision]
     orders = ["contiguous", "channels-last"] if memory_format == "auto" else [memory_format]
     candidates = [Compute(place, each, order) for each in formats for order in orders]
     if len(candidates) == 1:
         return candidates[0]
     with torch.random.fork_rng():
-        images = _affordable(network, images, place)
-        times = [_trial(network, images, candidate) for candidate in candidates]
+        images = _affordable(network, images, place, training)
+        times = [_trial(network, images, candidate, training) for candidate in candidates]
     trials = tuple(
         (f"{each.precision} {each.memory_format}", 1e3 * time) for each, time in zip(candidates, times, strict=True)
     )
@@ -107,10 +122,10 @@ def _formats(device: str) -> list[str]:
     return ["fp32", "bf16"] if device == "cpu" else ["fp32"]
 
 
-def _affordable(network: nn.Module, images: Tensor, device: str) -> Tensor:
+def _affordable(network: nn.Module, images: Tensor, device: str, training: bool) -> Tensor:
     """Return a cut of the pictures on which one step takes a fraction of a second."""
     smallest = images[..., : max(64, images.shape[-2] // 4), : max(64, images.shape[-1] // 4)]
-    seconds = _trial(network, smallest, Compute(device, "fp32", "contiguous"), repeats=1)
+    seconds = _trial(network, smallest, Compute(device, "fp32", "contiguous"), training, repeats=1)
     cut = smallest
     for part in (2, 1):
         larger = images[..., : images.shape[-2] // part, : images.shape[-1] // part]
@@ -120,16 +135,18 @@ def _affordable(network: nn.Module, images: Tensor, device: str) -> Tensor:
     return cut
 
 
-def _trial(network: nn.Module, images: Tensor, compute: Compute, *, repeats: int = 2) -> float:
+def _trial(network: nn.Module, images: Tensor, compute: Compute, training: bool, *, repeats: int = 2) -> float:
     """Return the seconds of the fastest of a few steps, after one to warm up."""
-    trial = copy.deepcopy(network).to(compute.device, memory_format=compute.torch_memory_format).train()  # type: ignore[call-overload]
+    trial = copy.deepcopy(network).to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
+    trial.train(training)
     placed = compute.place(images)
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
-        with torch.autocast(compute.device, DTYPES.get(compute.precision), enabled=compute.precision in DTYPES):
-            logits = trial(placed)
-        logits.float().square().mean().backward()
+        with torch.set_grad_enabled(training), compute.autocast():
+            logits = trial(placed).float()
+            if training:
+                logits.square().mean().backward()
         if compute.device == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)

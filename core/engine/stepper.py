@@ -18,7 +18,7 @@ from core.engine.task import Batch, Task
 from core.errors import UserError
 
 
-class Diverged(UserError):
+class DivergedError(UserError):
     """The loss is no longer a number."""
 
 
@@ -48,7 +48,7 @@ class Stepper:
         task.adopt(self.parts)
 
     def _placed(self, part: nn.Module) -> nn.Module:
-        part = part.to(memory_format=self.compute.torch_memory_format)  # type: ignore[call-overload]
+        part = part.to(memory_format=self.compute.torch_memory_format)
         return cast(nn.Module, self.accelerator.prepare(part))
 
     def _build_optimizer(self, part: nn.Module) -> Optimizer:
@@ -64,7 +64,7 @@ class Stepper:
         """Take one step for each loss of the batch; return the losses and what else the task recorded.
 
         Raises:
-            Diverged: If a loss is not a finite number; nothing has moved by it.
+            DivergedError: If a loss is not a finite number; nothing has moved by it.
         """
         for part in self.parts.values():
             part.train()
@@ -72,7 +72,7 @@ class Stepper:
         for each in self.task.losses(batch):
             value = float(each.loss.detach())
             if not math.isfinite(value):
-                raise Diverged(
+                raise DivergedError(
                     f"The loss of the {each.part} became {value} at learning rate {self.learning_rate:.3g}; lower the "
                     "learning rate, clip the gradient (gradient_clip=1), or use precision=fp32."
                 )
@@ -110,14 +110,14 @@ class Stepper:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a stored state."""
+        """Go on from a stored state; a one-cycle of another length goes on at the same step of the new cycle."""
         for name, part in self.unwrapped().items():
             part.load_state_dict(state["parts"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         for name, schedule in self.schedules.items():
             if schedule:
-                schedule.load_state_dict(state["schedules"][name])
+                _load_schedule(schedule, state["schedules"][name])
 
 
 def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig) -> Optimizer:
@@ -127,7 +127,8 @@ def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig) -> O
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
         return SGD(rest, lr=rate, momentum=config.momentum, weight_decay=decay)
-    return {"adam": Adam, "adamw": AdamW}[config.optimizer](rest, lr=rate, weight_decay=decay)
+    kind = AdamW if config.optimizer == "adamw" else Adam
+    return kind(rest, lr=rate, weight_decay=decay)
 
 
 def _build_schedule(optimizer: Optimizer, config: RunConfig, steps: int) -> LRScheduler | ReduceLROnPlateau | None:
@@ -137,3 +138,13 @@ def _build_schedule(optimizer: Optimizer, config: RunConfig, steps: int) -> LRSc
     if config.schedule == "plateau":
         return ReduceLROnPlateau(plain, factor=config.plateau_factor, patience=config.plateau_patience)
     return None
+
+
+def _load_schedule(schedule: LRScheduler | ReduceLROnPlateau, state: dict[str, Any]) -> None:
+    """Restore a schedule. A stored cycle that is shorter or longer than this run's would end before or after it."""
+    own = schedule.state_dict()
+    schedule.load_state_dict(state)
+    if isinstance(schedule, OneCycleLR) and schedule.total_steps != own["total_steps"]:
+        schedule.total_steps, schedule._schedule_phases = own["total_steps"], own["_schedule_phases"]
+        schedule.last_epoch = min(schedule.last_epoch, schedule.total_steps) - 1
+        schedule.step()  # sets the rate of this step in the new cycle

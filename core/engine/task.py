@@ -1,5 +1,6 @@
 """The contract between a learning problem and the loop that trains it."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,10 +31,12 @@ class Score:
     higher_is_better: bool = True
 
     def is_better(self, value: float, than: float | None) -> bool:
-        """Say whether a value beats another; anything beats None, and not-a-number beats nothing."""
-        if value != value:
+        """Say whether a value beats another; any number beats None and not-a-number, which beats nothing."""
+        if math.isnan(value):
             return False
-        return than is None or (value > than if self.higher_is_better else value < than)
+        if than is None or math.isnan(than):
+            return True
+        return value > than if self.higher_is_better else value < than
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def predict_probabilities(network: nn.Module, images: Tensor, *, tile: int = 0, 
 def _predict(network: nn.Module, images: Tensor, tile: int) -> Tensor:
     height, width = images.shape[-2:]
     if not tile or (height <= tile and width <= tile):
-        return network(images).float().sigmoid()
+        whole: Tensor = network(images).float().sigmoid()
+        return whole
     total = images.new_zeros((images.shape[0], 1, height, width))
     weight = images.new_zeros((1, 1, height, width))
     for rows in _spans(height, tile):

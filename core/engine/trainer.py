@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -104,6 +104,7 @@ class Trainer:
         self.best = Best()
         self.epoch = 0
         self.step = 0
+        self._trained: dict[str, float] = {}
         self._clock = time.perf_counter()
         self._seconds_before = 0.0
         self._first_step = 0
@@ -116,19 +117,22 @@ class Trainer:
         """
         if resume:
             self._load()
-        self._first_step = self.step
+        self._first_step, self._clock = self.step, time.perf_counter()
         while self.epoch < self.config.epochs:
             if not self._train_epoch():
                 return self._stop()
             self._validate()
+            if self.epoch < self.config.epochs and self.recorder.stop_requested():
+                return self._stop()
             if self.config.patience and self.epoch - self.best.epoch >= self.config.patience:
                 return self._outcome("early")
         return self._outcome("finished")
 
     def _train_epoch(self) -> bool:
-        """Go through the training split once; return False if the user asked to stop on the way."""
+        """Go through the training split once; return False if the user asked to stop before its last step."""
         torch.manual_seed(self.config.seed * 1_000_003 + self.epoch)
-        self.data.training.sampler.epoch = self.epoch  # type: ignore[union-attr]
+        sampler: Any = self.data.training.sampler
+        sampler.epoch = self.epoch
         start, total, count = time.perf_counter(), 0.0, 0
         for batch in self.data.training:
             rate = self.stepper.learning_rate
@@ -138,7 +142,7 @@ class Trainer:
             total += sum(value for key, value in values.items() if key.startswith("loss"))
             self.recorder.record_step(self.step, {**values, "learning_rate": rate})
             self.recorder.record_progress(self._progress())
-            if self.recorder.stop_requested():
+            if self.recorder.stop_requested() and count < self.steps_per_epoch:
                 return False
         self.epoch += 1
         self._trained = {"train/loss": total / count, "train/seconds": time.perf_counter() - start}
@@ -173,8 +177,8 @@ class Trainer:
 
     def _keep(self, scores: dict[str, float]) -> None:
         """Store this epoch as the last, and as the best if it is; without a validation split the last is the best."""
-        monitor = self.task.monitor
-        if not scores or monitor.is_better(scores[monitor.key], self.best.scores.get(monitor.key)):
+        key, best = self.task.monitor.key, self.best
+        if not scores or not best.epoch or self.task.monitor.is_better(scores[key], best.scores.get(key)):
             self.best = Best(self.epoch, scores)
             self._save_best()
         state = {"epoch": self.epoch, "step": self.step, "best_epoch": self.best.epoch, "best_scores": self.best.scores}

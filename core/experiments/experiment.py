@@ -3,9 +3,9 @@
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from core.config import IDENTITY, RunConfig
 from core.errors import UserError
@@ -102,8 +102,7 @@ class Experiment(ABC):
         for name in IDENTITY:
             if name in changes:
                 raise UserError(f"{name} is not a knob that can be set; give it by its own option.")
-        chosen = _named(self.recipes, recipe, f"recipe of {self.slug}")
-        way = _named(self.arms, arm, f"arm of {self.slug}")
+        chosen, way = self.recipe(recipe), self.arm(arm)
         identity = {"arm": way.slug, "recipe": chosen.slug, "data": data or SYNTHETIC, "seed": seed}
         return self.config_type.from_values({**chosen.values_for(way.slug), **changes, **identity})
 
@@ -114,9 +113,8 @@ class Experiment(ABC):
             UserError: If it holds an unknown knob, arm or recipe, or a value that is not allowed.
         """
         config = self.config_type.from_values(values)
-        _named(self.recipes, config.recipe, f"recipe of {self.slug}")
-        _named(self.arms, config.arm, f"arm of {self.slug}")
-        return config
+        recipe, arm = self.recipe(config.recipe), self.arm(config.arm)
+        return replace(config, recipe=recipe.slug, arm=arm.slug)
 
     def changed(self, config: RunConfig) -> dict[str, Any]:
         """Return the knobs of a config that differ from its recipe."""
@@ -124,11 +122,11 @@ class Experiment(ABC):
         return {name: value for name, value in config.as_values().items() if value != recipe[name]}
 
     def arm(self, slug: str) -> Arm:
-        """Return an arm by slug."""
+        """Return an arm by slug; the first if empty."""
         return _named(self.arms, slug, f"arm of {self.slug}")
 
     def recipe(self, slug: str) -> Recipe:
-        """Return a recipe by slug."""
+        """Return a recipe by slug; the first if empty."""
         return _named(self.recipes, slug, f"recipe of {self.slug}")
 
     @abstractmethod
@@ -136,8 +134,8 @@ class Experiment(ABC):
         """Write the synthetic set in the real set's own layout."""
 
     @abstractmethod
-    def check_data(self, data: str) -> Any:
-        """Return what is known of a data set without opening its pictures.
+    def check_data(self, data: str) -> str:
+        """Return what is known of a data set in a sentence, without opening its pictures.
 
         Raises:
             UserError: If it is none that this experiment can read.
@@ -177,7 +175,10 @@ class Experiment(ABC):
         """Return the monitored score with its definition."""
 
 
-def _named(entries: tuple[Any, ...], slug: str, what: str) -> Any:
+NamedT = TypeVar("NamedT", Arm, Recipe)
+
+
+def _named(entries: tuple[NamedT, ...], slug: str, what: str) -> NamedT:
     if not slug:
         return entries[0]
     found = next((each for each in entries if each.slug == slug), None)

@@ -1,10 +1,10 @@
 """Retinal vessel segmentation (report R1): which pixels of a fundus photograph are vessel?"""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from core.config import RunConfig, knob
 from core.errors import UserError
@@ -105,8 +105,8 @@ class Vessels(Experiment):
             "reported",
             "As reported",
             "Report R1: grey pictures resized to 512×512, one at a time, no augmentation, focal Tversky loss, Adam, "
-            "plateau, 100 epochs. The report's 1×1 skip of colour, its squashed shape and its single pictures are kept, "
-            "so that what they cost can be seen.",
+            "plateau, 100 epochs. The report's lack of colour, its squashed shape and its single pictures are kept, so "
+            "that what they cost can be seen.",
             {
                 "epochs": 100, "batch_size": 1, "learning_rate": 1e-3, "optimizer": "adam", "schedule": "plateau",
                 "plateau_factor": 0.5, "plateau_patience": 5, "colour": "grey", "normalise": "unit", "size": 512,
@@ -132,7 +132,7 @@ class Vessels(Experiment):
         Reported("dice", 0.810, "MMSegmentation's U-Net", data="STARE"),
         Reported("dice", 0.802, "MMSegmentation's U-Net", data="CHASE_DB1"),
     )
-    score_titles = {
+    score_titles: ClassVar[Mapping[str, str]] = {
         "dice": "Dice", "iou": "IoU", "sensitivity": "Sensitivity", "specificity": "Specificity",
         "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "cldice": "clDice", "dice_mean": "Dice, mean of pictures",
         "iou_mean": "IoU, mean of pictures", "cldice_mean": "clDice, mean of pictures", "loss": "Loss",
@@ -151,15 +151,25 @@ class Vessels(Experiment):
 
         write_drive(folder, n=n, seed=seed)
 
-    def check_data(self, data: str) -> "VesselSet":
-        """Recognise the folder's layout; the synthetic set is drawn when it is first needed."""
+    def check_data(self, data: str) -> str:
+        """Recognise the folder's layout."""
+        if data == SYNTHETIC:
+            return f"{SYNTHETIC_PICTURES} drawn fundus photographs, half of them for testing."
+        return self.open_data(data).describe()
+
+    def open_data(self, data: str) -> "VesselSet":
+        """Return the data set; the synthetic one is drawn when it is first needed."""
         from core.data.vessels import open_vessels
 
         if data != SYNTHETIC:
             return open_vessels(Path(data).expanduser().resolve())
-        folder = data_folder() / f"{self.slug}-{SYNTHETIC}"
+        folder = data_folder() / f"{self.slug}-{SYNTHETIC}-{SYNTHETIC_PICTURES}"
         if not folder.exists():
-            self.make_data(folder)
+            try:
+                self.make_data(folder)
+            except (OSError, UserError):
+                if not folder.exists():  # else another run drew it meanwhile
+                    raise
         return open_vessels(folder)
 
     def build_network(self, config: RunConfig) -> "nn.Module":
@@ -189,7 +199,7 @@ class Vessels(Experiment):
         from core.engine.task import TaskData
 
         own = _own(config)
-        found = self.check_data(own.data)
+        found = self.open_data(own.data)
         training, held = _train_and_val(found, own.validation)
         opened = [load_labelled(item) for item in training]
         dataset = PatchDataset(
@@ -207,7 +217,7 @@ class Vessels(Experiment):
     def build_split(self, config: RunConfig, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split, each opened when its turn comes."""
         own = _own(config)
-        found = self.check_data(data or own.data)
+        found = self.open_data(data or own.data)
         if split != "val":
             return _whole(own, found.items(split))
         held = _train_and_val(found, own.validation)[1]

@@ -12,7 +12,7 @@ LOGIT_LIMIT = 16.0
 
 @dataclass(frozen=True)
 class PictureCounts:
-    """All that is kept of one picture: a few hundred numbers instead of its pixels.
+    """All that is kept of one picture: counts and a histogram instead of its pixels.
 
     Attributes:
         name: The picture.
@@ -73,7 +73,7 @@ class BinarySegmentationScores:
         predicted = (probabilities >= self.threshold) & inside
         labels = labels & inside
         hits, false_alarms = int((predicted & labels).sum()), int((predicted & ~labels).sum())
-        label_line, predicted_line = skeletonize(labels), skeletonize(predicted)
+        label_line, predicted_line = _centre_line(labels), _centre_line(predicted)
         self.pictures.append(
             PictureCounts(
                 name,
@@ -98,6 +98,15 @@ class BinarySegmentationScores:
     def per_picture(self) -> list[dict[str, float]]:
         """Return the scores of each picture alone, in order of :attr:`pictures`."""
         return [_scores(each) for each in self.pictures]
+
+    @property
+    def names(self) -> list[str]:
+        """Return the pictures' names, in the same order."""
+        return [each.name for each in self.pictures]
+
+
+def _centre_line(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(skeletonize(mask), np.bool_)  # type: ignore[no-untyped-call]
 
 
 def _histogram(probabilities: NDArray[np.float32], labels: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -82,13 +82,13 @@ class RunStore:
                 return self._read(self._client.get_run(run_id))
             except MlflowException as error:
                 raise UserError(f"There is no run {run_id}; `python -m core runs` lists them.") from error
-        fitting = [run for run in self.list() if run_id and run.id.startswith(run_id)]
+        fitting = [run for run in self.runs() if run_id and run.id.startswith(run_id)]
         if len(fitting) != 1:
             said = "is not known" if not fitting else f"fits {len(fitting)} runs, give more digits"
             raise UserError(f"The run {run_id!r} {said}; `python -m core runs` lists them.")
         return fitting[0]
 
-    def list(self, *, slug: str | None = None, limit: int = 1000) -> list[Run]:
+    def runs(self, *, slug: str | None = None, limit: int = 1000) -> list[Run]:
         """Return runs, newest first."""
         experiments = [
             each.experiment_id

@@ -64,10 +64,14 @@ class SegmentationTask(Task):
         """Return an empty accumulator."""
         return SegmentationScores(self.threshold)
 
+    def predict(self, images: Tensor) -> Tensor:
+        """Return the probabilities ``(N, 1, H, W)`` of whole pictures."""
+        return predict_probabilities(self.network, images, tile=self.tile, flips=self.flips)
+
     def evaluate(self, batch: Batch, scores: "SegmentationScores") -> NDArray[np.float32]:
         """Return the probabilities ``(H, W)`` of one whole picture at its own size, scored there."""
         picture: LabelledPicture = batch["picture"]
-        probabilities = predict_probabilities(self.network, batch["images"], tile=self.tile, flips=self.flips)
+        probabilities = self.predict(batch["images"])
         with torch.inference_mode():
             small = torch.from_numpy(resize(picture.mask.astype(np.float32), tuple(batch["images"].shape[-2:])))
             logits = torch.logit(probabilities, eps=1e-6)

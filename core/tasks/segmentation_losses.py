@@ -14,12 +14,19 @@ def build_focal_tversky(alpha: float, beta: float, gamma: float) -> Loss:
     """Return ``(1 − T)^γ`` with the Tversky index ``T = hits / (hits + α·false alarms + β·misses)``.
 
     With α = β = 0.5 the index is Dice. Source: Abraham and Khan, 2019, arXiv 1810.07842 (whose γ is the reciprocal of
-    this one); counted over the whole batch.
+    this one); counted over the whole batch. A batch without foreground has loss 0 and teaches nothing.
+
+    Deviation: below 1e-12 the loss is flat. Its slope for γ < 1 is infinite at 0, which a batch without foreground or a
+    perfect one reaches, and infinity times 0 would make every weight not-a-number.
 
     Shape: logits and mask ``(N, 1, H, W)`` to a scalar.
     """
-    tversky = smp.TverskyLoss("binary", from_logits=True, alpha=alpha, beta=beta, gamma=gamma)
-    return lambda logits, mask: tversky(logits, mask)
+    tversky = smp.TverskyLoss("binary", from_logits=True, alpha=alpha, beta=beta)
+
+    def loss(logits: Tensor, mask: Tensor) -> Tensor:
+        return torch.pow(tversky(logits, mask).clamp_min(1e-12), gamma)
+
+    return loss
 
 
 def build_bce_dice() -> Loss:

@@ -1,0 +1,326 @@
+"""The command line, a contract: other programs rely on these words.
+
+``--json`` prints one document on standard output and nothing else there; progress goes to standard error. A user's
+mistake is one sentence on standard error and exit status 2.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.inference.checkpoints import Checkpoint
+    from core.runs.run import Run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        options = build_parser().parse_args(arguments)
+        return int(options.run(options))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{self.prog}: {message}; see {self.prog} --help.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = _Parser(prog="python -m core", description="Fovea: train, compare and try vision models.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+        sub: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(run=run)
+        return sub
+
+    def with_json(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--json", action="store_true", help="print one JSON document")
+
+    with_json(command("experiments", show_experiments, "List what can be trained."))
+    train = command("train", train_run, "Start a training in the background.")
+    train.add_argument("slug", metavar="SLUG", help="experiment, e.g. vessels")
+    train.add_argument("--arm", default="", help="which answer to the experiment's question")
+    train.add_argument("--recipe", default="", help="named set of knob values")
+    train.add_argument("--data", default="", help="name of a data set, or a folder")
+    train.add_argument("--seed", default="0", help="start of every random choice")
+    train.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="change a knob of the recipe")
+    train.add_argument("--wait", action="store_true", help="stay until the run has ended")
+    with_json(train)
+    with_json(command("runs", show_runs, "List the runs, newest first."))
+    for name, function, summary in (
+        ("show", show_run, "Show one run with all its knobs."),
+        ("stop", stop_run, "Ask a run to stop after its current step and keep its best epoch."),
+    ):
+        sub = command(name, function, summary)
+        sub.add_argument("run_id", metavar="RUN")
+        with_json(sub)
+    evaluate = command("evaluate", evaluate_checkpoint, "Score a run or checkpoint on a split.")
+    evaluate.add_argument("source", metavar="RUN|CHECKPOINT")
+    evaluate.add_argument("--data", default="", help="name or folder; the data it was trained on by default")
+    evaluate.add_argument("--split", default="test", help="test, train, or val: what the run held back")
+    with_json(evaluate)
+    predict = command("predict", predict_pictures, "Show what a run or checkpoint makes of pictures.")
+    predict.add_argument("source", metavar="RUN|CHECKPOINT")
+    predict.add_argument("pictures", nargs="+", metavar="IMAGE")
+    predict.add_argument("--out", default="", metavar="DIR", help="write masks, probabilities and overlays there")
+    with_json(predict)
+    _add_data_commands(command("data", show_data_help, "Make data sets."))
+    serve = command("serve", serve_pages, "Open the pages in a browser.")
+    serve.add_argument("--port", type=int, default=8501)
+    command("work", work_on_run, "Train a recorded run in this process; started by the launcher.").add_argument("run_id")
+    return parser
+
+
+def _add_data_commands(data: argparse.ArgumentParser) -> None:
+    kinds = data.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    make = kinds.add_parser("make", help="Write synthetic pictures in the real set's own layout.")
+    make.add_argument("slug", metavar="SLUG")
+    make.add_argument("--out", required=True, metavar="DIR")
+    make.add_argument("--n", type=int, default=40, help="number of pictures")
+    make.add_argument("--seed", type=int, default=0)
+    make.set_defaults(run=make_data)
+
+
+def show_data_help(options: argparse.Namespace) -> int:
+    """Refuse ``data`` without a further word."""
+    raise UserError("Say what to do with data: make.")
+
+
+def show_experiments(options: argparse.Namespace) -> int:
+    """List the catalogue."""
+    from core.experiments import catalogue
+
+    rows = [
+        {
+            "slug": each.slug, "title": each.title, "question": each.question, "monitor": each.monitor,
+            "arms": {arm.slug: arm.summary for arm in each.arms},
+            "recipes": {recipe.slug: recipe.summary for recipe in each.recipes},
+            "knobs": {knob.name: {"help": knob.help, "default": knob.default, "allowed": knob.allowed}
+                      for knob in each.config_type.knobs() if knob.group != "Identity"},
+        }
+        for each in catalogue().values()
+    ]  # fmt: skip
+    if options.json:
+        return _print_json(rows)
+    for row in rows:
+        print(f"{row['slug']}: {row['question']}\n  arms: {', '.join(row['arms'])}  recipes: {', '.join(row['recipes'])}")
+    return 0
+
+
+def train_run(options: argparse.Namespace) -> int:
+    """Launch a run, and with ``--wait`` follow it to its end."""
+    from core.experiments import find_experiment
+
+    experiment = find_experiment(options.slug)
+    changes = dict(_pair(each) for each in options.set)
+    config = experiment.config(
+        arm=options.arm, recipe=options.recipe, data=_place(options.data), seed=_seed(options.seed), changes=changes
+    )
+    from core.runs.launcher import launch
+    from core.runs.run import FINISHED
+    from core.runs.store import RunStore
+
+    store = RunStore()
+    run = launch(store, experiment.slug, config)
+    print(f"run {run.id} started; log: {store.log_path(run.id)}", file=sys.stderr)
+    if options.wait:
+        run = _follow(store, run.id)
+    if options.json:
+        _print_json(_result(run))
+    else:
+        print(f"{run.id}  {run.state}  {_best(run)}  {run.reason}")
+    return 0 if run.status == FINISHED or not options.wait else 1
+
+
+def _follow(store: Any, run_id: str) -> "Run":
+    """Tell the progress on standard error until the run has ended."""
+    said = ""
+    while True:
+        run: Run = store.get(run_id)
+        progress = run.progress
+        line = f"{run.state}  epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}  {_best(run)}"
+        if line != said:
+            print(line, file=sys.stderr)
+            said = line
+        if run.is_final:
+            print(f"{run.state}: {run.reason}", file=sys.stderr)
+            return run
+        time.sleep(0.5)
+
+
+def _result(run: "Run") -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "status": run.status,
+        "best": dict(run.best),
+        "epoch": run.best_epoch,
+        "seconds": None if run.seconds is None else round(run.seconds, 1),
+        "reason": run.reason,
+    }
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"seed was given as {text!r}; a whole number is allowed.") from None
+
+
+def _place(data: str) -> str:
+    """Return a folder as an absolute path, which the worker understands wherever it runs; names stay."""
+    return str(Path(data).expanduser().resolve()) if data and Path(data).expanduser().is_dir() else data
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise UserError(f"--set was given {text!r}; write knob=value, for example --set epochs=5.")
+    return name.strip(), value
+
+
+def _best(run: "Run") -> str:
+    from core.experiments import find_experiment
+
+    monitor = find_experiment(run.slug).monitor
+    return f"best {monitor} {run.best[monitor]:.4f} (epoch {run.best_epoch})" if monitor in run.best else ""
+
+
+def show_runs(options: argparse.Namespace) -> int:
+    """List runs."""
+    from core.runs.store import RunStore
+
+    runs = RunStore().runs()
+    if options.json:
+        return _print_json([run.as_json() for run in runs])
+    if not runs:
+        print("No runs yet; start one with: python -m core train vessels --recipe quick")
+    for run in runs:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+        print(f"{run.short_id}  {created}  {run.state:9}  {run.slug}  {run.name}  {_best(run)}")
+    return 0
+
+
+def show_run(options: argparse.Namespace) -> int:
+    """Show one run."""
+    from core.runs.store import RunStore
+
+    run = RunStore().get(options.run_id)
+    if options.json:
+        return _print_json(run.as_json())
+    print(f"{run.id}  {run.slug}  {run.name}\n{run.state}: {run.reason}\n{_best(run)}")
+    for section in (run.config, run.facts):
+        for key, value in section.items():
+            print(f"  {key}: {value}")
+    return 0
+
+
+def stop_run(options: argparse.Namespace) -> int:
+    """Ask a run to stop."""
+    from core.runs.store import RunStore
+
+    run = RunStore().request_stop(options.run_id)
+    if options.json:
+        return _print_json(_result(run))
+    print(f"Run {run.short_id} stops after its current step; its best epoch is kept.")
+    return 0
+
+
+def _checkpoint(source: str) -> "Checkpoint":
+    from core.inference.checkpoints import find_checkpoint
+
+    def run_folder(run_id: str) -> Path:
+        from core.runs.store import RunStore
+
+        store = RunStore()
+        return store.fetch(store.get(run_id).id, "checkpoint/best")
+
+    return find_checkpoint(source, run_folder)
+
+
+def evaluate_checkpoint(options: argparse.Namespace) -> int:
+    """Score a checkpoint."""
+    checkpoint = _checkpoint(options.source)
+    from core.inference.evaluation import evaluate
+
+    found = evaluate(checkpoint, data=_place(options.data), split=options.split)
+    if options.json:
+        return _print_json({"checkpoint": checkpoint.name, "split": options.split} | found.as_json())
+    print(f"{checkpoint.name} on {len(found.per_picture)} pictures of {options.split}, {found.seconds:.1f} s")
+    for key, value in found.scores.items():
+        beside = f"   second observer {found.human[key]:.4f}" if key in found.human else ""
+        print(f"  {key:18} {value:.4f}{beside}")
+    return 0
+
+
+def predict_pictures(options: argparse.Namespace) -> int:
+    """Predict pictures; one that cannot be read is told and the others go on."""
+    checkpoint = _checkpoint(options.source)
+    from core.inference.predictor import load_predictor
+    from core.inference.saving import save_prediction
+
+    predictor = load_predictor(checkpoint)
+    rows: list[dict[str, Any]] = []
+    for name in options.pictures:
+        row: dict[str, Any] = {"image": name}
+        try:
+            prediction = predictor.predict_file(Path(name))
+        except UserError as error:
+            print(error, file=sys.stderr)
+            rows.append(row | {"error": str(error)})
+            continue
+        row |= prediction.as_json()
+        if options.out:
+            row["files"] = save_prediction(prediction, Path(options.out), Path(name).name)
+        rows.append(row)
+        if not options.json:
+            print(f"{name}: {prediction.say()}")
+    if options.json:
+        _print_json({"checkpoint": checkpoint.name, "predictions": rows})
+    return 2 if any("error" in row for row in rows) else 0
+
+
+def make_data(options: argparse.Namespace) -> int:
+    """Write a synthetic data set."""
+    from core.experiments import find_experiment
+
+    start = time.perf_counter()
+    find_experiment(options.slug).make_data(Path(options.out), n=options.n, seed=options.seed)
+    print(f"{options.n} pictures in {options.out}, {time.perf_counter() - start:.1f} s")
+    return 0
+
+
+def serve_pages(options: argparse.Namespace) -> int:
+    """Start the pages as ``streamlit run streamlit_app.py`` does."""
+    import subprocess
+
+    from core.paths import PROJECT
+
+    words = ["-m", "streamlit", "run", str(PROJECT / "streamlit_app.py"), "--server.port", str(options.port)]
+    return subprocess.call([sys.executable, *words], cwd=PROJECT)
+
+
+def work_on_run(options: argparse.Namespace) -> int:
+    """Train a recorded run here."""
+    from core.runs.run import FINISHED
+    from core.runs.store import RunStore
+    from core.runs.worker import work
+
+    return 0 if work(RunStore(), options.run_id) == FINISHED else 1
+
+
+def _print_json(document: Any) -> int:
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+    return 0

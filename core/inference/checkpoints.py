@@ -1,0 +1,58 @@
+"""Finding a checkpoint by what a user says: a shipped name, a folder, or a run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.engine.checkpoint import CARD, WEIGHTS, Card, load_card
+from core.errors import UserError
+from core.paths import checkpoints_folder
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights with their card.
+
+    Attributes:
+        name: What a user types to get it again.
+        folder: Holds ``weights.safetensors`` and ``card.json``.
+        card: Experiment, config, scores and where it comes from.
+    """
+
+    name: str
+    folder: Path
+    card: Card
+
+    @property
+    def title(self) -> str:
+        """Return its name for people."""
+        return str(self.card.get("title") or f"{self.card['config']['arm']} · {self.name}")
+
+
+def shipped_checkpoints(slug: str | None = None) -> list[Checkpoint]:
+    """Return the checkpoints that come with the project, those of one experiment if it is named."""
+    root = checkpoints_folder()
+    folders = sorted(path.parent for path in root.glob(f"{slug or '*'}/*/{CARD}"))
+    return [Checkpoint(each.relative_to(root).as_posix(), each, load_card(each)) for each in folders]
+
+
+def find_checkpoint(source: str, run_folder: Callable[[str], Path]) -> Checkpoint:
+    """Return a checkpoint by shipped name (``vessels/NAME``), folder, or run id.
+
+    Args:
+        source: What the user said.
+        run_folder: Returns the folder of a run's best checkpoint; raises UserError for an unknown run.
+
+    Raises:
+        UserError: If it is none of them, or the run has not stored a checkpoint yet.
+    """
+    for folder in (checkpoints_folder() / source, Path(source).expanduser()):
+        if source and (folder / WEIGHTS).is_file():
+            return Checkpoint(source, folder, load_card(folder))
+    if "/" in source or Path(source).exists():
+        names = ", ".join(each.name for each in shipped_checkpoints())
+        raise UserError(f"{source} is no checkpoint; give a run, a folder with {WEIGHTS}, or one of: {names}.")
+    folder = run_folder(source)
+    if not (folder / WEIGHTS).is_file():
+        raise UserError(f"Run {source} has no checkpoint yet; it is stored at the end of the first epoch.")
+    return Checkpoint(source, folder, load_card(folder))

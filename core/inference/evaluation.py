@@ -1,0 +1,65 @@
+"""Scoring a checkpoint on a split of any data set."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from core.engine.device import choose_compute
+from core.engine.checkpoint import load_weights
+from core.experiments import find_experiment
+from core.inference.checkpoints import Checkpoint
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one checkpoint on one split.
+
+    Attributes:
+        scores: Over the whole split, by key.
+        human: What a second person reaches on the same pictures; empty where that is not known.
+        per_picture: Scores of each picture alone.
+        seconds: Reading, predicting and scoring together.
+    """
+
+    scores: dict[str, float]
+    human: dict[str, float]
+    per_picture: list[dict[str, float]]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "scores": self.scores,
+            "second_observer": self.human,
+            "pictures": len(self.per_picture),
+            "per_picture": self.per_picture,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def evaluate(checkpoint: Checkpoint, *, data: str = "", split: str = "test", device: str = "auto") -> Evaluation:
+    """Score a checkpoint as carefully as its config asks (flips, tiles, threshold).
+
+    Args:
+        checkpoint: What to score.
+        data: Name or folder; the data it was trained on if empty.
+        split: ``test``, ``train``, ``val`` (what the run held back) or another split of the set.
+        device: Where to compute.
+
+    Raises:
+        UserError: If the data or the split cannot be read.
+    """
+    start = time.perf_counter()
+    experiment = find_experiment(checkpoint.card["experiment"])
+    config = experiment.read_config(checkpoint.card["config"])
+    network = experiment.build_network(config).eval()
+    load_weights(checkpoint.folder, {"network": network})
+    task = experiment.build_task(config, network, careful=True)
+    scores, compute = task.new_scores(), None
+    for batch in experiment.build_split(config, data, split):
+        if compute is None:
+            compute = choose_compute(network, batch["images"], device=device, training=False)
+            network.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
+        with compute.autocast():
+            task.evaluate({**batch, "images": compute.place(batch["images"])}, scores)
+    return Evaluation(scores.compute(), scores.reference(), scores.per_picture(), time.perf_counter() - start)

@@ -1,0 +1,237 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.engine.checkpoint import load_card, load_state, load_weights
+from core.engine.task import Score
+from core.engine.trainer import BEST, LAST, Trainer
+from tests.engine.toy import FixedScoresTask, ToyTask, build_toy_data, build_toy_network, build_trainer
+
+STEPS = 5
+
+
+def _weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in trainer.stepper.unwrapped()["network"].state_dict().items()}
+
+
+def _stored(folder: Path) -> dict[str, torch.Tensor]:
+    network = build_toy_network(99)
+    load_weights(folder, {"network": network})
+    return network.state_dict()
+
+
+def _assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        assert torch.equal(value, second[key]), key
+
+
+def _told(folder: Path, scores: list[float], **knobs: object) -> Trainer:
+    trainer, _ = build_trainer(
+        folder, task=FixedScoresTask(build_toy_network(), scores), epochs=len(scores), **knobs
+    )  # fmt: skip
+    return trainer
+
+
+def test_a_run_learns_and_tells_every_step_and_epoch(tmp_path: Path) -> None:
+    trainer, recorder = build_trainer(tmp_path, epochs=8)
+    outcome = trainer.fit()
+    assert (outcome.ending, outcome.epoch) == ("finished", 8)
+    assert list(recorder.steps) == list(range(1, 8 * STEPS + 1))
+    assert list(recorder.epochs) == list(range(1, 9))
+    assert recorder.epochs[8]["train/loss"] < recorder.epochs[1]["train/loss"]
+    assert recorder.epochs[8]["val/accuracy"] > recorder.epochs[1]["val/accuracy"]
+    assert [each.name for each in recorder.pictures[1]] == ["sample", "sample"]
+    losses = [recorder.steps[step]["loss"] for step in range(1, STEPS + 1)]
+    assert recorder.epochs[1]["train/loss"] == pytest.approx(np.mean(losses))
+
+
+@pytest.mark.parametrize("stop_after", [2 * STEPS, 2 * STEPS + 1, 3 * STEPS - 1])
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle", "plateau"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(
+    tmp_path: Path, schedule: str, optimizer: str, stop_after: int
+) -> None:
+    knobs = {"schedule": schedule, "optimizer": optimizer, "plateau_patience": 0, "gradient_clip": 1.0, "seed": 5}
+    whole, told = build_trainer(tmp_path / "whole", **knobs)
+    expected = whole.fit()
+
+    first, _ = build_trainer(tmp_path / "parts", stop_after=stop_after, **knobs)
+    assert first.fit().ending == "stopped"
+    second, told_again = build_trainer(tmp_path / "parts", task=ToyTask(build_toy_network(1)), **knobs)
+    torch.manual_seed(1234)
+    outcome = second.fit(resume=True)
+
+    _assert_same(_weights(whole), _weights(second))
+    _assert_same(_stored(tmp_path / "whole" / BEST), _stored(tmp_path / "parts" / BEST))
+    assert outcome.best == expected.best
+    assert told_again.epochs == {epoch: told.epochs[epoch] for epoch in (3, 4)}
+    assert told_again.steps == {step: values for step, values in told.steps.items() if step > 2 * STEPS}
+
+
+def test_resuming_what_never_began_begins(tmp_path: Path) -> None:
+    first, _ = build_trainer(tmp_path / "a")
+    second, _ = build_trainer(tmp_path / "b")
+    first.fit()
+    second.fit(resume=True)
+    _assert_same(_weights(first), _weights(second))
+
+
+def test_resuming_what_is_done_changes_nothing(tmp_path: Path) -> None:
+    first, _ = build_trainer(tmp_path)
+    expected = first.fit()
+    second, recorder = build_trainer(tmp_path)
+    outcome = second.fit(resume=True)
+    assert (outcome.ending, outcome.best) == ("finished", expected.best)
+    assert recorder.steps == {}
+    _assert_same(_weights(first), _weights(second))
+
+
+def test_an_extended_one_cycle_follows_the_longer_cycle(tmp_path: Path) -> None:
+    short, _ = build_trainer(tmp_path / "a", epochs=2, schedule="one-cycle")
+    short.fit()
+    longer, recorder = build_trainer(tmp_path / "a", epochs=4, schedule="one-cycle")
+    assert longer.fit(resume=True).ending == "finished"
+    whole, told = build_trainer(tmp_path / "b", epochs=4, schedule="one-cycle")
+    whole.fit()
+    rates = {step: values["learning_rate"] for step, values in told.steps.items() if step > 2 * STEPS}
+    assert {step: values["learning_rate"] for step, values in recorder.steps.items()} == pytest.approx(rates)
+
+
+def test_a_shortened_run_that_is_already_past_its_end_ends(tmp_path: Path) -> None:
+    build_trainer(tmp_path, epochs=4, schedule="one-cycle")[0].fit()
+    shorter, _ = build_trainer(tmp_path, epochs=2, schedule="one-cycle")
+    assert shorter.fit(resume=True).ending == "finished"
+
+
+def test_a_stop_in_the_first_epoch_keeps_the_weights_of_the_moment(tmp_path: Path) -> None:
+    trainer, recorder = build_trainer(tmp_path, stop_after=2)
+    outcome = trainer.fit()
+    assert (outcome.ending, outcome.epoch, outcome.best.epoch) == ("stopped", 0, 0)
+    assert list(recorder.steps) == [1, 2]
+    assert outcome.best.scores["accuracy"] > 0
+    _assert_same(_weights(trainer), _stored(tmp_path / BEST))
+
+
+def test_a_stop_later_keeps_the_best_epoch(tmp_path: Path) -> None:
+    trainer, recorder = build_trainer(tmp_path, stop_after=2 * STEPS + 2)
+    outcome = trainer.fit()
+    assert (outcome.ending, outcome.epoch) == ("stopped", 2)
+    assert max(recorder.steps) == 2 * STEPS + 2
+    assert load_card(tmp_path / BEST)["epoch"] == outcome.best.epoch
+    assert load_state(tmp_path / LAST)["epoch"] == 2  # type: ignore[index]
+
+
+def test_a_stop_at_the_last_step_of_an_epoch_does_not_lose_the_epoch(tmp_path: Path) -> None:
+    trainer, recorder = build_trainer(tmp_path, stop_after=STEPS)
+    outcome = trainer.fit()
+    assert (outcome.ending, outcome.epoch) == ("stopped", 1)
+    assert max(recorder.steps) == STEPS
+    assert list(recorder.epochs) == [1]
+
+
+def test_the_best_epoch_is_kept_and_not_the_last(tmp_path: Path) -> None:
+    trainer = _told(tmp_path, [0.3, 0.7, 0.5])
+    kept: dict[int, dict[str, torch.Tensor]] = {}
+    validate = trainer._validate
+    trainer._validate = lambda: (validate(), kept.update({trainer.epoch: _weights(trainer)}))[0]  # type: ignore[method-assign]
+    outcome = trainer.fit()
+    assert (outcome.best.epoch, outcome.best.scores["accuracy"]) == (2, 0.7)
+    _assert_same(_stored(tmp_path / BEST), kept[2])
+    card = load_card(tmp_path / BEST)
+    assert (card["epoch"], card["validation"]["accuracy"], card["config"]["epochs"]) == (2, 0.7, 3)
+
+
+def test_an_equal_score_does_not_replace_the_earlier_epoch(tmp_path: Path) -> None:
+    assert _told(tmp_path, [0.5, 0.5]).fit().best.epoch == 1
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:
+    outcome = _told(tmp_path, [0.1, 0.6, 0.5, 0.6, 0.7, 0.8], patience=2).fit()
+    assert (outcome.ending, outcome.epoch, outcome.best.epoch) == ("early", 4, 2)
+
+
+def test_an_improvement_renews_the_patience(tmp_path: Path) -> None:
+    outcome = _told(tmp_path, [0.1, 0.0, 0.2, 0.1, 0.3, 0.2], patience=2).fit()
+    assert (outcome.ending, outcome.epoch, outcome.best.epoch) == ("finished", 6, 5)
+
+
+def test_a_score_that_is_not_a_number_is_kept_only_until_there_is_one(tmp_path: Path) -> None:
+    nan = float("nan")
+    assert _told(tmp_path / "a", [nan, nan]).fit().best.epoch == 1
+    assert _told(tmp_path / "b", [nan, 0.2, nan]).fit().best.epoch == 2
+
+
+def test_without_a_validation_split_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    trainer, recorder = build_trainer(tmp_path, data=build_toy_data(validation=0), epochs=3, patience=1)
+    outcome = trainer.fit()
+    assert (outcome.ending, outcome.best.epoch, outcome.best.scores) == ("finished", 3, {})
+    assert set(recorder.epochs[3]) == {"train/loss", "learning_rate"}
+    _assert_same(_weights(trainer), _stored(tmp_path / BEST))
+
+
+def test_validation_leaves_batch_statistics_alone(tmp_path: Path) -> None:
+    trainer, _ = build_trainer(tmp_path)
+    before = _weights(trainer)
+    trainer.evaluate()
+    _assert_same(before, _weights(trainer))
+    assert not any(part.training for part in trainer.stepper.parts.values())
+
+
+def test_progress_counts_up_and_the_time_left_down_to_nothing(tmp_path: Path) -> None:
+    trainer, recorder = build_trainer(tmp_path)
+    trainer.fit()
+    steps = [each.step for each in recorder.progress]
+    assert steps == sorted(steps)
+    assert {each.steps for each in recorder.progress} == {4 * STEPS}
+    assert recorder.progress[-1].seconds_left == 0
+    assert all(each.seconds_left is not None and each.seconds_left >= 0 for each in recorder.progress)
+
+
+def test_a_resumed_run_judges_its_pace_by_its_own_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_trainer(tmp_path, stop_after=3 * STEPS)[0].fit()
+    trainer, recorder = build_trainer(tmp_path)
+    ticks = iter(range(10_000))
+    monkeypatch.setattr("core.engine.trainer.time.perf_counter", lambda: float(next(ticks)))
+    trainer.fit(resume=True)
+    first = recorder.progress[0]
+    assert first.step == 3 * STEPS + 1
+    assert first.seconds_left is not None
+    assert first.seconds_left < 10 * (STEPS - 1)  # a few ticks a step, not the three epochs before
+
+
+def test_seconds_add_up_over_a_resume(tmp_path: Path) -> None:
+    before = build_trainer(tmp_path, stop_after=2 * STEPS)[0].fit().seconds
+    stored = load_state(tmp_path / LAST)
+    assert stored is not None
+    assert 0 < stored["seconds"] <= before
+    assert build_trainer(tmp_path)[0].fit(resume=True).seconds > stored["seconds"]
+
+
+def test_the_seed_decides_the_run(tmp_path: Path) -> None:
+    runs = [build_trainer(tmp_path / str(number), seed=seed)[0] for number, seed in enumerate((0, 0, 1))]
+    for trainer in runs:
+        trainer.fit()
+    _assert_same(_weights(runs[0]), _weights(runs[1]))
+    assert not torch.equal(_weights(runs[0])["0.weight"], _weights(runs[2])["0.weight"])
+
+
+@pytest.mark.parametrize(("higher", "value", "than", "expected"), [
+    (True, 0.5, None, True), (True, 0.5, 0.4, True), (True, 0.5, 0.5, False), (False, 0.5, 0.6, True),
+    (False, 0.5, 0.4, False), (True, float("nan"), None, False), (True, 0.1, float("nan"), True),
+])  # fmt: skip
+def test_scores_know_their_direction(higher: bool, value: float, than: float | None, expected: bool) -> None:
+    assert Score("s", "S", "", higher).is_better(value, than) is expected
+
+
+def test_the_network_of_the_task_is_the_one_that_is_trained(tmp_path: Path) -> None:
+    network = build_toy_network()
+    task = ToyTask(network)
+    trainer, _ = build_trainer(tmp_path, task=task)
+    before = _weights(trainer)
+    trainer.fit()
+    assert isinstance(task.network, nn.Module)
+    assert not torch.equal(before["0.weight"], task.network.state_dict()["0.weight"])

@@ -1,0 +1,63 @@
+import pytest
+import torch
+
+from core.experiments import find_experiment
+from core.models.unet import UNet
+
+
+def _small(channels: int = 1, **options: int) -> UNet:
+    return UNet(channels, widths=(4, 8), bottleneck=16, **options)
+
+
+def _count(network: torch.nn.Module) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+def test_the_reported_network_has_31_042_881_parameters() -> None:
+    with torch.device("meta"):
+        assert _count(UNet(1)) == 31_042_881
+
+
+def test_the_arms_of_the_experiment_have_the_published_sizes() -> None:
+    vessels = find_experiment("vessels")
+    with torch.device("meta"):
+        assert _count(vessels.build_network(vessels.config(arm="unet", changes={"colour": "grey"}))) == 31_042_881
+        assert _count(vessels.build_network(vessels.config(arm="unet-small", changes={"colour": "rgb"}))) == 483_441
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 16), (16, 31), (5, 7), (33, 50), (1, 9)])
+def test_logits_have_the_size_of_any_picture(size: tuple[int, int]) -> None:
+    logits = _small(3, out_channels=2).eval()(torch.randn(2, 3, *size))
+    assert logits.shape == (2, 2, *size)
+    assert torch.isfinite(logits).all()
+
+
+def test_a_border_that_was_added_to_fit_does_not_move_what_is_far_from_it() -> None:
+    torch.manual_seed(0)
+    network = _small().eval()
+    picture = torch.randn(1, 1, 96, 96)
+    whole, cut = network(picture), network(picture[..., :94, :])
+    torch.testing.assert_close(whole[..., :48, :], cut[..., :48, :])
+
+
+def test_gradients_reach_every_parameter() -> None:
+    torch.manual_seed(0)
+    network = _small(3)
+    network(torch.randn(2, 3, 19, 22)).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        if name.endswith("weight"):  # batch normalisation takes the gradient of the biases before it away
+            assert parameter.grad.abs().sum() > 0, name
+
+
+def test_every_skip_matters() -> None:
+    torch.manual_seed(0)
+    network = _small().eval()
+    picture = torch.randn(1, 1, 16, 16)
+    before = network(picture)
+    for block in network.up:
+        weight = block.convolve[0].weight
+        kept = weight.detach().clone()
+        weight.data[:, weight.shape[1] // 2 :] = 0  # the half that reads the skip
+        assert not torch.allclose(network(picture), before)
+        weight.data.copy_(kept)
