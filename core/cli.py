@@ -80,7 +80,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_data_commands(command("data", show_data_help, "Make data sets."))
     serve = command("serve", serve_pages, "Open the pages in a browser.")
     serve.add_argument("--port", type=int, default=8501)
-    command("work", work_on_run, "Train a recorded run in this process; started by the launcher.").add_argument("run_id")
+    work = command("work", work_on_run, "Train a recorded run in this process; started by the launcher.")
+    work.add_argument("run_id", metavar="RUN")
     return parser
 
 
@@ -116,7 +117,8 @@ def show_experiments(options: argparse.Namespace) -> int:
     if options.json:
         return _print_json(rows)
     for row in rows:
-        print(f"{row['slug']}: {row['question']}\n  arms: {', '.join(row['arms'])}  recipes: {', '.join(row['recipes'])}")
+        arms, recipes = (", ".join(row[key]) for key in ("arms", "recipes"))
+        print(f"{row['slug']}: {row['question']}\n  arms: {arms}  recipes: {recipes}")
     return 0
 
 
@@ -146,19 +148,18 @@ def train_run(options: argparse.Namespace) -> int:
 
 
 def _follow(store: Any, run_id: str) -> "Run":
-    """Tell the progress on standard error until the run has ended."""
+    """Tell each epoch and each change of state on standard error until the run has ended."""
     said = ""
     while True:
         run: Run = store.get(run_id)
-        progress = run.progress
-        line = f"{run.state}  epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}  {_best(run)}"
+        line = f"{run.state}  epoch {run.progress.epoch}/{run.progress.epochs}  {_best(run)}"
         if line != said:
             print(line, file=sys.stderr)
             said = line
         if run.is_final:
             print(f"{run.state}: {run.reason}", file=sys.stderr)
             return run
-        time.sleep(0.5)
+        time.sleep(1.0)
 
 
 def _result(run: "Run") -> dict[str, Any]:

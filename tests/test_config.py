@@ -78,7 +78,7 @@ def test_a_choice_names_what_may_be_chosen() -> None:
 
 
 def test_a_misspelt_knob_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="no knob called 'learning_rat'; did you mean learning_rate?"):
+    with pytest.raises(UserError, match=r"no knob called 'learning_rat'; did you mean learning_rate\?"):
         _Config.from_values({"learning_rat": 1})
 
 

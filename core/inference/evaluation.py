@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from core.engine.device import choose_compute
 from core.engine.checkpoint import load_weights
+from core.engine.device import choose_compute
 from core.experiments import find_experiment
 from core.inference.checkpoints import Checkpoint
 

@@ -54,8 +54,8 @@ class MaskPrediction:
 
     def say(self) -> str:
         """Return the result in a sentence."""
-        total = sum(self.milliseconds.values())
-        return f"{100 * self.share():.1f} % of the field of view is vessel ({total:.0f} ms). {' '.join(self.notes)}".strip()
+        share, total = 100 * self.share(), sum(self.milliseconds.values())
+        return " ".join([f"{share:.1f} % of the field of view is foreground ({total:.0f} ms).", *self.notes])
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -28,6 +28,7 @@ def is_alive(worker: Mapping[str, Any], *, unknown: bool) -> bool:
         return unknown
     try:
         process = psutil.Process(worker["pid"])
-        return abs(process.create_time() - worker["since"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - float(worker["since"])) < 1
+        return same and bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False

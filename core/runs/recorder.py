@@ -98,7 +98,7 @@ class StoreRecorder:
                     last_beat = time.monotonic()
             self._flush()
             self.store.beat(self.run_id, self._progress)
-        except Exception as error:  # noqa: BLE001 - handed to the training thread, which fails with it
+        except Exception as error:  # handed to the training thread, which fails with it
             self._failure = error
 
     def _flush(self) -> None:

@@ -81,7 +81,7 @@ class Run:
         """Return the state in one word for people."""
         if self.status == RUNNING:
             return "stopping" if self.stopping else "running"
-        return {SCHEDULED: "starting", FINISHED: "finished", FAILED: "failed", KILLED: "stopped"}[self.status]
+        return {SCHEDULED: "waiting", FINISHED: "finished", FAILED: "failed", KILLED: "stopped"}[self.status]
 
     def as_json(self) -> dict[str, Any]:
         """Return what the command line prints of a run."""

@@ -68,8 +68,11 @@ class RunStore:
         place = (home() / "artifacts" / slug).as_uri() if self.uri.startswith("sqlite:") else None
         try:
             return str(self._client.create_experiment(name, artifact_location=place))
-        except MlflowException:  # another process was faster
-            return str(self._client.get_experiment_by_name(name).experiment_id)
+        except MlflowException:
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return str(found.experiment_id)  # another process was faster
 
     def get(self, run_id: str) -> Run:
         """Return a run by its id or the beginning of it.
@@ -120,16 +123,23 @@ class RunStore:
         """Record the process that was started for a run."""
         self._tag(run_id, worker=json.dumps(dict(worker)))
 
-    def start(self, run_id: str) -> Run:
-        """Let the calling process take a run that is waiting.
+    def claim(self, run_id: str) -> Run:
+        """Let the calling process take a run that nobody works on.
 
         Raises:
-            UserError: If the run was taken before.
+            UserError: If it has ended or is being trained, or another living process has taken it.
         """
-        run = self.get(run_id)
+        run, own = self.get(run_id), this_process()
         if run.status != SCHEDULED:
             raise UserError(f"Run {run.short_id} is {run.state}; only a run that has not started can be worked on.")
-        self._tag(run_id, worker=json.dumps(this_process()), started=str(time.time()), beat=str(time.time()))
+        if run.worker and run.worker != own and is_alive(run.worker, unknown=True):
+            raise UserError(f"Run {run.short_id} is already waiting in process {run.worker['pid']}.")
+        self._tag(run_id, worker=json.dumps(own), beat=str(time.time()))
+        return self.get(run_id)
+
+    def start(self, run_id: str) -> Run:
+        """Mark a claimed run as running."""
+        self._tag(run_id, started=str(time.time()), beat=str(time.time()), reason="Loading.")
         self._client.update_run(run_id, status=RUNNING)
         return self.get(run_id)
 
@@ -233,7 +243,8 @@ def _embedded_uri() -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}); set FOVEA_HOME to a folder you can write.") from error
+        said = f"{folder} cannot be made ({error.strerror}); set FOVEA_HOME to a folder you can write."
+        raise UserError(said) from error
     if not os.access(folder, os.W_OK):
         raise UserError(f"{folder} cannot be written; set FOVEA_HOME to a folder you can write.")
     return f"sqlite:///{folder / 'mlflow.db'}"

@@ -133,16 +133,19 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     ("metadata", "words"),
     [(None, "carry no card"), ({"card": "{oh"}, "damaged"), ({"card": "[1]"}, "not one of ours")],
 )
-def test_weights_without_a_sound_card_are_refused(
-    tmp_path: Path, metadata: dict[str, str] | None, words: str
-) -> None:
+def test_weights_without_a_sound_card_are_refused(tmp_path: Path, metadata: dict[str, str] | None, words: str) -> None:
     save_file({"network.weight": torch.zeros(2)}, tmp_path / WEIGHTS, metadata=metadata)
     with pytest.raises(UserError, match=words):
         load_card(tmp_path)
 
 
 def test_a_state_is_loaded_as_it_was_stored(tmp_path: Path) -> None:
-    state = {"epoch": 2, "scores": {"dice": 0.5}, "nested": [{"moment": torch.arange(3.0), "lr": 1e-3}], "inf": float("inf")}
+    state = {
+        "epoch": 2,
+        "scores": {"dice": 0.5},
+        "nested": [{"moment": torch.arange(3.0), "lr": 1e-3}],
+        "inf": float("inf"),
+    }
     save_state(tmp_path / "last", state)
     found = load_state(tmp_path / "last")
     assert found is not None

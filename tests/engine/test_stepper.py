@@ -139,7 +139,9 @@ class _Duel(ToyTask):
 
     def snapshot(self) -> None:
         parts = {"network": self.network, "other": self.other}
-        self.seen.append({key: {n: p.detach().clone() for n, p in part.named_parameters()} for key, part in parts.items()})
+        self.seen.append(
+            {key: {n: p.detach().clone() for n, p in part.named_parameters()} for key, part in parts.items()}
+        )
 
     def losses(self, batch: Batch) -> Iterator[PartLoss]:
         for part in ("other", "network"):

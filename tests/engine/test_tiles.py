@@ -33,7 +33,9 @@ def test_tiles_of_a_network_that_sees_single_pixels_make_the_whole(size: tuple[i
     assert {shape[2:] for shape in network.seen} == {(min(size[0], tile), min(size[1], tile))}
 
 
-@pytest.mark.parametrize(("length", "tile", "count"), [(64, 64, 1), (65, 64, 2), (112, 64, 2), (113, 64, 3), (160, 64, 3)])
+@pytest.mark.parametrize(
+    ("length", "tile", "count"), [(64, 64, 1), (65, 64, 2), (112, 64, 2), (113, 64, 3), (160, 64, 3)]
+)
 def test_neighbours_overlap_by_at_least_a_quarter_with_as_few_tiles_as_that_needs(
     length: int, tile: int, count: int
 ) -> None:

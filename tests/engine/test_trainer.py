@@ -141,6 +141,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(tmp_path: Path) -> None:
     outcome = trainer.fit()
     assert (outcome.best.epoch, outcome.best.scores["accuracy"]) == (2, 0.7)
     _assert_same(_stored(tmp_path / BEST), kept[2])
+    assert [(epoch, scores["accuracy"]) for epoch, scores in trainer.recorder.best] == [(1, 0.3), (2, 0.7)]  # type: ignore[attr-defined]
     card = load_card(tmp_path / BEST)
     assert (card["epoch"], card["validation"]["accuracy"], card["config"]["epochs"]) == (2, 0.7, 3)
 

@@ -1,0 +1,96 @@
+"""Training one recorded run: from its stored config to its outcome."""
+
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from typing import Any
+
+import psutil
+import torch
+
+from core.config import RunConfig
+from core.engine.device import Compute, choose_compute
+from core.engine.trainer import Outcome, Trainer
+from core.experiments import find_experiment
+from core.experiments.experiment import Experiment
+from core.paths import PROJECT
+from core.runs.recorder import StoreRecorder
+from core.runs.run import Run
+from core.runs.store import RunStore
+
+PACKAGES = (
+    "torch", "torchvision", "accelerate", "segmentation-models-pytorch", "numpy", "opencv-python-headless", "mlflow",
+)  # fmt: skip
+
+
+def say(text: str) -> None:
+    """Print a line to the run's log."""
+    print(text, flush=True)  # noqa: T201 - the log is the worker's standard output
+
+
+def train(store: RunStore, run: Run) -> Outcome:
+    """Train a run that the calling process has taken.
+
+    Raises:
+        UserError: If its stored config is not valid, or its data cannot be read.
+    """
+    experiment = find_experiment(run.slug)
+    config = experiment.read_config(run.config)
+    torch.manual_seed(config.seed)
+    with StoreRecorder(store, run.id) as recorder:
+        store.say(run.id, "Opening the data.")
+        network = experiment.build_network(config)
+        data = experiment.build_data(config)
+        store.say(run.id, "Trying number formats.")
+        compute = _compute(config, network, data)
+        facts = environment() | {
+            "fingerprint": data.fingerprint,
+            "device": compute.describe(),
+            "parameters": str(sum(each.numel() for each in network.parameters())),
+            "data": " ".join(data.notes),
+        }
+        store.add_facts(run.id, facts)
+        for key, value in facts.items():
+            say(f"{key}: {value}")
+        store.say(run.id, "Training.")
+        folder = store.folder(run.id) / "checkpoint"
+        card = build_card(experiment, config, run.id, facts)
+        task = experiment.build_task(config, network)
+        trainer = Trainer(task, data, config, recorder, compute=compute, folder=folder, card=card)
+        return trainer.fit()
+
+
+def _compute(config: RunConfig, network: torch.nn.Module, data: Any) -> Compute:
+    images = next(iter(data.training))["images"]
+    return choose_compute(
+        network, images, device=config.device, precision=config.precision, memory_format=config.memory_format
+    )
+
+
+def build_card(experiment: Experiment, config: RunConfig, run_id: str, facts: dict[str, str]) -> dict[str, Any]:
+    """Return what a checkpoint must say to be used again, and to be judged."""
+    return {
+        "experiment": experiment.slug,
+        "config": config.as_values(),
+        "run": run_id,
+        "facts": facts,
+        "caution": experiment.caution,
+    }
+
+
+def environment() -> dict[str, str]:
+    """Return versions, machine and commit."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    return {
+        "commit": commit.stdout.strip() or "unknown",
+        "python": platform.python_version(),
+        "packages": versions,
+        "machine": f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} processors, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "command": " ".join(sys.argv),
+    }

@@ -1,0 +1,49 @@
+"""Which checkpoints can be tried, and predictors kept ready."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from core.errors import UserError
+from core.experiments.experiment import Experiment
+from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
+from core.inference.predictor import SegmentationPredictor, load_predictor
+from core.runs.store import RunStore
+
+KEPT_PREDICTORS = 4
+Choice = tuple[str, str]
+
+
+def list_choices(experiment: Experiment) -> list[Choice]:
+    """Return label and name of every checkpoint: those that ship first, then runs, newest first."""
+    shipped = [(each.title, each.name) for each in shipped_checkpoints(experiment.slug)]
+    runs = [run for run in RunStore().runs(slug=experiment.slug) if run.best_epoch]
+    monitor = experiment.monitor
+    titled = experiment.score_titles[monitor]
+    return shipped + [
+        (f"{run.name} · {titled} {run.best.get(monitor, float('nan')):.3f} · {run.short_id}", run.id) for run in runs
+    ]
+
+
+def open_predictor(name: str) -> SegmentationPredictor:
+    """Return a predictor by the name of its checkpoint; the last few stay loaded.
+
+    Raises:
+        UserError: If there is no such checkpoint.
+    """
+    checkpoint = find_checkpoint(name, _run_folder)
+    stamp = (checkpoint.folder / "weights.safetensors").stat().st_mtime_ns
+    return _load(checkpoint.name, checkpoint.folder, stamp)
+
+
+def _run_folder(run_id: str) -> Path:
+    store = RunStore()
+    if not run_id:
+        raise UserError("No model was chosen; choose one, or train one first on the page Train.")
+    return store.fetch(store.get(run_id).id, "checkpoint/best")
+
+
+@lru_cache(maxsize=KEPT_PREDICTORS)
+def _load(name: str, folder: Path, stamp: int) -> SegmentationPredictor:  # noqa: ARG001 - a retrained run is another
+    from core.engine.checkpoint import load_card  # noqa: PLC0415 - torch is needed only once a model is loaded
+
+    return load_predictor(Checkpoint(name, folder, load_card(folder)))

@@ -1,0 +1,152 @@
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.paths import PROJECT
+
+LAYERS = (
+    ("errors",), ("paths",), ("config",), ("models", "metrics"), ("data", "engine"), ("tasks",), ("experiments",),
+    ("runs",), ("studies", "inference"), ("ui",),
+)  # fmt: skip
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+FREE = {"core/cli.py", "core/__main__.py"}
+"""They join everything, so they may import everything; nothing may import them."""
+PAGE_SERVERS = {"streamlit", "gradio"}
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
+
+CORE = sorted((PROJECT / "core").rglob("*.py"))
+PAGES = sorted((PROJECT / "pages").rglob("*.py"))
+TOP = sorted(PROJECT.glob("*.py"))
+
+
+def _place(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix()
+
+
+def _layer(module: str) -> str:
+    """Return the layer of a module such as ``core.engine.tiles``; empty for ``core`` itself."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imported(tree: ast.AST, module: str) -> Iterator[str]:
+    """Yield every module that is imported anywhere: at the top, in functions, and for type checkers alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = module.split(".")[: -node.level]
+                base = ".".join([*parents, base] if base else parents)
+            yield base
+            if base == "core":
+                yield from (f"core.{each.name}" for each in node.names)
+
+
+def _offences(source: str, module: str) -> list[str]:
+    """Return the imports of a module of ``core`` that do not go one way."""
+    own = _layer(module)
+    targets = [_layer(name) for name in _imported(ast.parse(source), module) if name.split(".")[0] == "core"]
+    return [target for target in targets if target and target != own and RANK.get(target, 99) >= RANK[own]]
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _external(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in _imported(_parsed(path), _module(path))}
+
+
+@pytest.mark.parametrize("path", [each for each in CORE if _place(each) not in FREE], ids=_place)
+def test_imports_go_one_way(path: Path) -> None:
+    module = _module(path)
+    if module != "core":
+        assert _layer(module) in RANK, f"{_place(path)} lies in no layer"
+        assert _offences(path.read_text(encoding="utf-8"), module) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "found"),
+    [
+        ("core.models.unet", "from core.tasks.segmentation import X", ["tasks"]),
+        ("core.models.unet", "def f():\n    import core.runs.store", ["runs"]),
+        ("core.models.unet", "if TYPE_CHECKING:\n    from core.data.raster import Mask", ["data"]),
+        ("core.models.unet", "from core import ui", ["ui"]),
+        ("core.models.unet", "from ..engine import tiles", ["engine"]),
+        ("core.models.unet", "from core.metrics import x", ["metrics"]),
+        ("core.models.unet", "from core.cli import main", ["cli"]),
+        ("core.models.unet", "from core.models.blocks import X\nfrom .blocks import Y\nimport core", []),
+        ("core.tasks.segmentation", "from core.engine.task import Task\nfrom core.errors import UserError", []),
+    ],
+)
+def test_an_import_that_goes_the_wrong_way_is_seen(module: str, source: str, found: list[str]) -> None:
+    assert _offences(source, module) == found
+
+
+@pytest.mark.parametrize("path", CORE, ids=_place)
+def test_only_ui_knows_the_page_servers(path: Path) -> None:
+    if not _place(path).startswith("core/ui/") and _place(path) not in FREE:
+        assert not _external(path) & PAGE_SERVERS
+
+
+def test_only_the_stepper_goes_backward() -> None:
+    callers = {
+        _place(path)
+        for path in CORE + PAGES + TOP
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward"
+    }
+    assert callers == {"core/engine/stepper.py", "core/engine/device.py"}
+
+
+def test_the_device_goes_backward_only_to_try() -> None:
+    functions = [
+        each.name
+        for each in ast.walk(_parsed(PROJECT / "core/engine/device.py"))
+        if isinstance(each, ast.FunctionDef) and ".backward(" in ast.unparse(each)
+    ]
+    assert functions == ["_trial"]
+
+
+def _length(path: Path) -> int:
+    return sum(bool(line.strip()) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def test_pages_are_thin() -> None:
+    for path in PAGES:
+        assert _length(path) <= 80, _place(path)
+        assert not _external(path) & {"torch", "torchvision", "accelerate"}, _place(path)
+
+
+def test_no_file_is_a_drawer_for_everything() -> None:
+    for path in CORE + PAGES + TOP:
+        assert not EMPTY_NAMES & {path.stem, *path.relative_to(PROJECT).parent.parts}, _place(path)
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    long = {_place(path): _length(path) for path in CORE + PAGES + TOP if _length(path) > 400}
+    assert long == {}
+
+
+def test_the_map_of_the_layers_names_every_folder() -> None:
+    drawn = (PROJECT / "core/__init__.py").read_text(encoding="utf-8")
+    for folder in {path.relative_to(PROJECT / "core").parts[0] for path in CORE if path.parent.name != "core"}:
+        assert f"``{folder}``" in drawn, folder
+
+
+@pytest.mark.parametrize("module", ["core.runs.store", "core.runs.launcher", "core.data.vessels", "core.config"])
+def test_what_pages_need_at_once_loads_without_torch(module: str) -> None:
+    if not (PROJECT / f"{module.replace('.', '/')}.py").exists():
+        pytest.skip(f"there is no {module} yet")
+    program = f"import sys, {module}\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
