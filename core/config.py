@@ -102,10 +102,8 @@ def _converted(kind: type, value: object) -> Any:
         return words.get(str(value).strip().lower())
     if kind is str:
         return value.strip() if isinstance(value, str) else None
-    if isinstance(value, bool):
-        return None
     try:
-        number = float(str(value).strip())
+        number = float(str(value).strip())  # of the word, so that True is no number
     except ValueError:
         return None
     if kind is int:

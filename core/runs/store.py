@@ -7,7 +7,7 @@ request; a worker's death is found by its missing heartbeat and its vanished pro
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking import GET_METRIC_HISTORY_MAX_RESULTS
 from mlflow.tracking import MlflowClient
+from mlflow.utils.search_utils import SearchUtils
 
 from core.errors import UserError
 from core.paths import home, logs_folder
@@ -190,6 +192,21 @@ class RunStore:
         """Return all points of a key in order; empty if there are none."""
         found = self._client.get_metric_history(run_id, key)
         return sorted((each.step, each.value, each.timestamp / 1000) for each in found)
+
+    def extend_history(self, run_id: str, key: str, known: Sequence[Point]) -> list[Point]:
+        """Return all points of a key in the order they were recorded, reading only those after the known ones.
+
+        Reading 2,000 points takes 45 ms of processor time, which a page that follows a training must not spend a second.
+        """
+        found, token = list(known), SearchUtils.create_page_token(len(known)) if known else None
+        while True:
+            page = self._client._tracking_client.store.get_metric_history(
+                run_id, key, max_results=GET_METRIC_HISTORY_MAX_RESULTS, page_token=token
+            )
+            found += [(each.step, each.value, each.timestamp / 1000) for each in page]
+            token = page.token
+            if token is None:
+                return found
 
     def metric_keys(self, run_id: str) -> list[str]:
         """Return the keys that have a history."""

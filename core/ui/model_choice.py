@@ -13,13 +13,17 @@ KEPT_PREDICTORS = 4
 Choice = tuple[str, str]
 
 
+def list_shipped(experiment: Experiment) -> list[Choice]:
+    """Return label and name of the checkpoints that ship."""
+    return [(each.title, each.name) for each in shipped_checkpoints(experiment.slug)]
+
+
 def list_choices(experiment: Experiment) -> list[Choice]:
     """Return label and name of every checkpoint: those that ship first, then runs, newest first."""
-    shipped = [(each.title, each.name) for each in shipped_checkpoints(experiment.slug)]
     runs = [run for run in RunStore().runs(slug=experiment.slug) if run.best_epoch]
     monitor = experiment.monitor
     titled = experiment.score_titles[monitor]
-    return shipped + [
+    return list_shipped(experiment) + [
         (f"{run.name} · {titled} {run.best.get(monitor, float('nan')):.3f} · {run.short_id}", run.id) for run in runs
     ]
 

@@ -10,8 +10,8 @@ from core.data.raster import Pixels
 from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.paths import PROJECT
-from core.ui.model_choice import list_choices, open_predictor
-from core.ui.picture_input import PictureInput
+from core.ui.model_choice import list_choices, list_shipped, open_predictor
+from core.ui.picture_input import build_picture_input
 from core.ui.segmentation_view import SegmentationView
 
 ResultT = TypeVar("ResultT")
@@ -24,10 +24,15 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     view = gr.State(None)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
+            shipped = list_shipped(experiment)
             model = gr.Dropdown(
-                [], label="Model", allow_custom_value=True, info="Shipped models first, then your runs."
-            )  # fmt: skip
-            picture = PictureInput(label="Picture", sources=["upload", "clipboard", "webcam"], height=300)
+                shipped,
+                value=shipped[0][1] if shipped else None,
+                label="Model",
+                allow_custom_value=True,
+                info="Shipped models first, then your runs.",
+            )
+            picture = build_picture_input(label="Picture", sources=["upload", "clipboard", "webcam"], height=300)
             run = gr.Button("Find the vessels", variant="primary")
             examples = _examples(experiment, picture)
             gr.Markdown(experiment.caution, elem_classes="caution")
@@ -65,7 +70,11 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         _redraw, [view, threshold], [overlay, share], show_progress="hidden", trigger_mode="always_last",
         api_visibility="private",
     )  # fmt: skip
-    demo.load(lambda request: _choices(experiment, request), outputs=model, api_visibility="private")
+
+    def refresh(request: gr.Request) -> Any:
+        return _choices(experiment, str(request.query_params.get("run", "")))
+
+    demo.load(refresh, outputs=model, api_visibility="private")
 
 
 def _examples(experiment: Experiment, picture: gr.Image) -> Any:
@@ -73,10 +82,9 @@ def _examples(experiment: Experiment, picture: gr.Image) -> Any:
     return gr.Examples([[str(path)] for path in sorted(folder.glob("*.jpg"))], [picture], label="Examples (drawn)")
 
 
-def _choices(experiment: Experiment, request: gr.Request) -> Any:
+def _choices(experiment: Experiment, wanted: str) -> Any:
     """Return the models of this moment; the one named in the page's address is chosen."""
     choices = list_choices(experiment)
-    wanted = str(request.query_params.get("run", ""))
     names = [name for _, name in choices]
     chosen = next((name for name in names if wanted and name.startswith(wanted)), names[0] if names else None)
     return gr.Dropdown(choices, value=chosen)

@@ -110,6 +110,19 @@ def test_scale_enlarges_and_shrinks_by_up_to_its_factor() -> None:
     assert (radii < 1).mean() == pytest.approx(0.5, abs=0.2)
 
 
+def test_turning_and_mirroring_keep_shape_and_area() -> None:
+    rows, columns = np.mgrid[:200, :200]
+    disc, centre = np.hypot(rows - 100, columns - 100) < 30, np.zeros((200, 200), bool)
+    centre[100, 100] = True
+    picture = MaskedPicture(disc[..., None].astype(np.float32), disc, centre)
+    dataset = _dataset(Augmentation(True, rotation=180), picture, patch=99)
+    for index in range(30):
+        mask = dataset[0, index]["mask"][0]
+        assert float(mask.sum()) == pytest.approx(disc.sum(), rel=0.02)
+        for axis in (0, 1):
+            assert int(mask.any(dim=axis).sum()) == pytest.approx(59, abs=2)
+
+
 def test_the_same_key_gives_the_same_example_in_any_order() -> None:
     augmentation = Augmentation(True, 30, 1.3, 0.3, 1.5)
     first, again = _dataset(augmentation), _dataset(augmentation)

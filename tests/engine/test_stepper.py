@@ -28,6 +28,23 @@ def test_twenty_steps_lower_the_loss(optimizer: str) -> None:
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.parametrize(("name", "optimizer"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
+def test_steps_are_those_of_a_plain_loop(name: str, optimizer: type[torch.optim.Optimizer]) -> None:
+    plain = build_toy_network(0)
+    reference = optimizer(plain.parameters(), lr=0.02, weight_decay=0.1)  # type: ignore[call-arg]
+    stepper, task = _build(optimizer=name, weight_decay=0.1)
+    for number in range(4):
+        batch = toy_batch(number)
+        torch.manual_seed(number)
+        stepper.step(batch)
+        torch.manual_seed(number)
+        reference.zero_grad()
+        nn.functional.binary_cross_entropy_with_logits(plain(batch["images"]), batch["mask"]).backward()
+        reference.step()
+    for key, value in plain.state_dict().items():
+        assert torch.equal(task.network.state_dict()[key], value), key
+
+
 def test_every_trainable_parameter_moves() -> None:
     stepper, task = _build()
     before = _parameters(task)

@@ -72,6 +72,15 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(
     assert told_again.steps == {step: values for step, values in told.steps.items() if step > 2 * STEPS}
 
 
+def test_every_epoch_draws_its_own_examples(tmp_path: Path) -> None:
+    build_trainer(tmp_path, stop_after=STEPS)[0].fit()
+    trainer, _ = build_trainer(tmp_path, epochs=3)
+    trainer.fit(resume=True)
+    asked = trainer.data.training.dataset.asked  # type: ignore[attr-defined]
+    assert [epoch for epoch, _ in asked] == [1] * 4 * STEPS + [2] * 4 * STEPS
+    assert len(set(asked)) == len(asked)
+
+
 def test_resuming_what_never_began_begins(tmp_path: Path) -> None:
     first, _ = build_trainer(tmp_path / "a")
     second, _ = build_trainer(tmp_path / "b")

@@ -94,7 +94,11 @@ def toy_batch(key: object, n: int = 4) -> Batch:
 
 
 class ToyDataset(Dataset[dict[str, Tensor]]):
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        self.asked.append(key)
         return {name: value[0] for name, value in toy_batch((7, *key), 1).items()}
 
 

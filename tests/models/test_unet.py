@@ -50,14 +50,23 @@ def test_gradients_reach_every_parameter() -> None:
             assert parameter.grad.abs().sum() > 0, name
 
 
-def test_every_skip_matters() -> None:
+@pytest.mark.parametrize("depth", [0, 1])
+def test_every_skip_carries_the_picture_past_the_bottleneck(depth: int) -> None:
     torch.manual_seed(0)
     network = _small().eval()
-    picture = torch.randn(1, 1, 16, 16)
-    before = network(picture)
-    for block in network.up:
-        weight = block.convolve[0].weight
-        kept = weight.detach().clone()
-        weight.data[:, weight.shape[1] // 2 :] = 0  # the half that reads the skip
-        assert not torch.allclose(network(picture), before)
-        weight.data.copy_(kept)
+    for parameter in network.up[depth].up.parameters():
+        parameter.data.zero_()
+    first, second = network(torch.randn(2, 1, 16, 16))
+    assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_the_bottleneck_reaches_the_logits(depth: int) -> None:
+    torch.manual_seed(0)
+    network = _small().eval()
+    features, skip = (
+        torch.randn(2, 16 // (1 + depth), 4, 4),
+        torch.randn(1, 8 // (1 + depth), 8, 8).expand(2, -1, -1, -1),
+    )
+    first, second = network.up[depth](features, skip)
+    assert not torch.allclose(first, second)

@@ -1,0 +1,28 @@
+"""What is opened once for all visitors."""
+
+import os
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import UserError
+from core.paths import home
+
+if TYPE_CHECKING:
+    from core.runs.store import RunStore
+
+
+def open_store() -> "RunStore":
+    """Return the store of the home folder, opened once; end the page with the reason where it cannot be opened."""
+    try:
+        return _open(os.environ.get("MLFLOW_TRACKING_URI") or str(home()))
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _open(place: str) -> "RunStore":  # noqa: ARG001 - the place is the cache's key
+    from core.runs.store import RunStore  # noqa: PLC0415 - MLflow takes most of a second
+
+    return RunStore()

@@ -1,0 +1,15 @@
+"""The server: Streamlit's pages and Gradio's demos on one port. Start it with ``streamlit run streamlit_app.py``."""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.routing import Mount
+
+from core.ui.server import LazyGradio
+
+demos = LazyGradio()
+app = st.App(
+    Path(__file__).resolve().parent / "pages" / "main.py",
+    routes=[Mount("/gradio", demos)],
+    lifespan=demos.lifespan,
+)
