@@ -134,7 +134,8 @@ def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig) -> O
 def _build_schedule(optimizer: Optimizer, config: RunConfig, steps: int) -> LRScheduler | ReduceLROnPlateau | None:
     plain = cast(Optimizer, getattr(optimizer, "optimizer", optimizer))
     if config.schedule == "one-cycle":
-        return OneCycleLR(plain, max_lr=config.learning_rate, total_steps=max(2, steps))
+        cycled = config.optimizer != "sgd"  # SGD's momentum is a knob; Adam's first beta is not
+        return OneCycleLR(plain, max_lr=config.learning_rate, total_steps=max(2, steps), cycle_momentum=cycled)
     if config.schedule == "plateau":
         return ReduceLROnPlateau(plain, factor=config.plateau_factor, patience=config.plateau_patience)
     return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.engine.task import Batch, Score, Task, TaskData
 
 SYNTHETIC_PICTURES = 40
+SMALLEST_PATCH = 32
 WIDTHS = {"unet": ((64, 128, 256, 512), 1024), "unet-small": ((16, 32, 64), 128)}
 
 
@@ -69,6 +70,22 @@ class VesselsConfig(RunConfig):
     )  # fmt: skip
     tile: int = knob(1024, "Predict larger pictures in overlapping tiles of this side; 0 in one piece.", low=0,
                      high=8192, unit="pixels", group="Prediction", advanced=True)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Hold the knobs against each other.
+
+        Raises:
+            UserError: If whole pictures of different sizes would make a batch, or patches or tiles are too small.
+        """
+        super().__post_init__()
+        if not self.patch and not self.size and self.batch_size > 1:
+            raise UserError(
+                f"batch_size was given as {self.batch_size} with patch 0, but whole pictures may differ in size; set "
+                "batch_size to 1, or give a size or a patch."
+            )
+        for name, value in (("patch", self.patch), ("tile", self.tile)):
+            if 0 < value < SMALLEST_PATCH:
+                raise UserError(f"{name} was given as {value}; 0, or at least {SMALLEST_PATCH} pixels, is allowed.")
 
 
 class Vessels(Experiment):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from typing import Protocol
 
 import psutil
@@ -36,4 +37,5 @@ class ProcessExecutor:
                 stderr=log,
                 start_new_session=True,
             )
+        threading.Thread(target=process.wait, daemon=True).start()  # takes leave of it when it ends: no zombie stays
         store.name_worker(run_id, identify(psutil.Process(process.pid)))

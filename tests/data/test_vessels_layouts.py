@@ -190,9 +190,9 @@ def test_a_single_pair_can_be_trained_on_and_has_no_test_split(tmp_path: Path) -
 
 
 def test_a_mask_belongs_to_the_photograph_with_the_longest_fitting_name(tmp_path: Path) -> None:
-    for name in ("a", "a_2", "a_3", "b1", "b12"):
+    for name in ("a", "a_2", "a_3", "b1", "b12", "c1"):
         _picture(tmp_path / f"images/{name}.png")
-    for name in ("a_2_mask", "a_3", "b12"):
+    for name in ("a_2_mask", "a_3", "b12", "c12"):
         _mask(tmp_path / f"masks/{name}.png")
     found = open_vessels(tmp_path)
     items = sorted((*found.items("train"), *found.items("test")), key=lambda item: item.name)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from core.config import RunConfig
+from core.engine.device import Compute
 from core.engine.stepper import DivergedError, Stepper
 from core.engine.task import Batch, PartLoss
 from core.errors import UserError
@@ -26,6 +27,14 @@ def test_twenty_steps_lower_the_loss(optimizer: str) -> None:
     batch = toy_batch(0)
     losses = [stepper.step(batch)["loss"] for _ in range(20)]
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_half_precision_and_channels_last_learn_too_and_keep_weights_in_full_precision() -> None:
+    task = ToyTask(build_toy_network())
+    stepper = Stepper(task, RunConfig(learning_rate=0.05), Compute("cpu", "bf16", "channels-last"), steps=20)
+    losses = [stepper.step(toy_batch(0))["loss"] for _ in range(20)]
+    assert losses[-1] < 0.9 * losses[0]
+    assert {each.dtype for each in task.network.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize(("name", "optimizer"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])

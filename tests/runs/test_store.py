@@ -1,0 +1,130 @@
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.runs import store as store_module
+from core.runs.liveness import identify, this_process
+from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Progress
+from core.runs.store import RunStore
+
+CONFIG = find_experiment("vessels").config(recipe="quick").as_values()
+
+
+def started(store: RunStore) -> str:
+    run = store.create("vessels", CONFIG)
+    store.claim(run.id)
+    store.start(run.id)
+    return run.id
+
+
+def test_a_new_run_waits_with_its_whole_config(store: RunStore) -> None:
+    run = store.create("vessels", CONFIG)
+    assert run.status == SCHEDULED
+    assert dict(run.config) == CONFIG
+    assert find_experiment("vessels").read_config(run.config).as_values() == CONFIG
+
+
+@pytest.mark.parametrize("first", [FINISHED, FAILED, KILLED])
+def test_a_final_run_cannot_move(store: RunStore, first: str) -> None:
+    run_id = started(store)
+    store.finish(run_id, first, "the first reason")
+    for other in (FINISHED, FAILED, KILLED):
+        store.finish(run_id, other, "another reason")
+    run = store.get(run_id)
+    assert (run.status, run.reason) == (first, "the first reason")
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(store: RunStore) -> None:
+    run = store.create("vessels", CONFIG)
+    assert store.get(run.short_id).id == run.id
+
+
+@pytest.mark.parametrize("unknown", ["", "zzzz", "0" * 32])
+def test_an_unknown_run_is_one_sentence(store: RunStore, unknown: str) -> None:
+    with pytest.raises(UserError, match="lists them"):
+        store.get(unknown)
+
+
+def test_a_stop_is_a_request_that_the_next_heartbeat_brings(store: RunStore) -> None:
+    run_id = started(store)
+    assert store.beat(run_id, Progress(step=1)) is False
+    assert store.request_stop(run_id).state == "stopping"
+    assert store.get(run_id).status == RUNNING
+    assert store.beat(run_id, Progress(step=2)) is True
+
+
+def test_an_ended_run_cannot_be_stopped(store: RunStore) -> None:
+    run_id = started(store)
+    store.finish(run_id, FINISHED, "done")
+    with pytest.raises(UserError, match="already ended"):
+        store.request_stop(run_id)
+
+
+def test_a_run_is_taken_once(store: RunStore) -> None:
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        run = store.create("vessels", CONFIG)
+        store.name_worker(run.id, identify(psutil.Process(sleeper.pid)))
+        with pytest.raises(UserError, match="already waiting"):
+            store.claim(run.id)
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert store.claim(run.id).worker == this_process()
+
+
+def test_a_dead_worker_is_found_by_its_silence(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    run_id = started(store)
+    store.name_worker(run_id, identify(psutil.Process(sleeper.pid)))
+    monkeypatch.setattr(store_module, "SILENCE", 0.2)
+    time.sleep(0.3)
+    assert store.get(run_id).status == RUNNING, "silent, but alive"
+    sleeper.kill()
+    sleeper.wait()
+    store.log_path(run_id).parent.mkdir(parents=True, exist_ok=True)
+    store.log_path(run_id).write_text("the last line\n")
+    run = store.get(run_id)
+    assert run.status == FAILED
+    assert "died" in run.reason
+    assert "the last line" in run.reason
+
+
+def test_the_number_of_a_dead_process_given_to_another_is_not_the_worker(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started(store)
+    store.name_worker(run_id, this_process() | {"since": 1.0})
+    monkeypatch.setattr(store_module, "SILENCE", 0.0)
+    assert os.getpid() == this_process()["pid"]
+    assert store.get(run_id).status == FAILED
+
+
+def test_histories_come_back_whole_and_in_order(store: RunStore) -> None:
+    run_id = started(store)
+    store.log_points(run_id, [("step/loss", (step, 1 / step, time.time())) for step in range(2500, 0, -1)])
+    history = store.history(run_id, "step/loss")
+    assert [step for step, _, _ in history] == list(range(1, 2501))
+    assert history[3][1] == pytest.approx(0.25)
+    assert store.metric_keys(run_id) == ["step/loss"]
+
+
+def test_runs_are_listed_newest_first_by_experiment(store: RunStore) -> None:
+    first = store.create("vessels", CONFIG)
+    time.sleep(0.01)
+    second = store.create("vessels", CONFIG)
+    assert [run.id for run in store.runs(slug="vessels")] == [second.id, first.id]
+    assert store.runs(slug="another") == []
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(UserError, match="set FOVEA_HOME"):
+        RunStore()
