@@ -239,7 +239,8 @@ def stop_run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _checkpoint(source: str) -> "Checkpoint":
+def open_checkpoint(source: str) -> "Checkpoint":
+    """Find a checkpoint by what the user typed, in the default store if it is a run."""
     from core.inference.checkpoints import find_checkpoint
 
     def run_folder(run_id: str) -> Path:
@@ -253,7 +254,7 @@ def _checkpoint(source: str) -> "Checkpoint":
 
 def evaluate_checkpoint(options: argparse.Namespace) -> int:
     """Score a checkpoint."""
-    checkpoint = _checkpoint(options.source)
+    checkpoint = open_checkpoint(options.source)
     from core.inference.evaluation import evaluate
 
     found = evaluate(checkpoint, data=_place(options.data), split=options.split)
@@ -268,7 +269,7 @@ def evaluate_checkpoint(options: argparse.Namespace) -> int:
 
 def predict_pictures(options: argparse.Namespace) -> int:
     """Predict pictures; one that cannot be read is told and the others go on."""
-    checkpoint = _checkpoint(options.source)
+    checkpoint = open_checkpoint(options.source)
     from core.inference.predictor import load_predictor
     from core.inference.saving import save_prediction
 

@@ -41,7 +41,8 @@ class Augmentation:
         rotation: Largest further turn to either side, degrees.
         scale: Enlarge or shrink by up to this factor, ≥ 1; its logarithm is uniform.
         colour: Strength of the change of contrast and brightness, each channel its own; 0 to 1.
-        blur: Largest standard deviation of a Gaussian blur, in pixels; noise of up to a tenth of it is added.
+        blur: Largest standard deviation of a Gaussian blur, in pixels; noise of up to a quarter of it, in standard
+            deviations of the picture, is added.
     """
 
     flips: bool = True
@@ -135,6 +136,6 @@ def _recolour(image: FloatImage, augmentation: Augmentation, rng: np.random.Gene
         sigma = rng.uniform(0, augmentation.blur)
         if sigma > 0.3:
             image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32).reshape(image.shape)
-        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, augmentation.blur / 10))
+        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, augmentation.blur / 4))
         image = image + noise
     return image.astype(np.float32, copy=False)

@@ -12,7 +12,14 @@ from core.experiments.experiment import SYNTHETIC, Experiment
 from core.runs.run import Run
 
 COLOURS: Mapping[str, str] = MappingProxyType(
-    {"starting": "gray", "running": "blue", "stopping": "orange", "finished": "green", "failed": "red", "stopped": "violet"}
+    {
+        "starting": "gray",
+        "running": "blue",
+        "stopping": "orange",
+        "finished": "green",
+        "failed": "red",
+        "stopped": "violet",
+    }
 )
 ICONS: Mapping[str, str] = MappingProxyType(
     {

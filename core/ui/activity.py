@@ -1,0 +1,54 @@
+"""What trains at this moment, drawn again every other second."""
+
+import streamlit as st
+
+from core.experiments import catalogue
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.ui.wording import ICONS, best_of, say_number, say_status, title_of_score
+
+SECONDS = 2.0
+
+
+def show_activity(store: RunStore, runs: list[Run]) -> None:
+    """Draw the runs that have not ended, and keep them up to date."""
+    st.fragment(run_every=SECONDS)(_show_active)(store, tuple(run.id for run in runs if not run.is_final))
+
+
+def _show_active(store: RunStore, before: tuple[str, ...]) -> None:
+    runs = store.runs()
+    active = [run for run in runs if not run.is_final]
+    if tuple(run.id for run in active) != before:
+        st.rerun()  # a run has started or ended: the cards and the rest of the page change too
+    for run in active:
+        _show_run(run)
+    if not active:
+        _show_nothing(runs)
+
+
+def _show_run(run: Run) -> None:
+    experiment, progress = catalogue().get(run.slug), run.progress
+    with st.container(border=True):
+        st.markdown(f"{ICONS[run.state]} **{run.name}** · {experiment.title if experiment else run.slug}")
+        st.progress(progress.step / progress.steps if progress.steps else 0.0, text=say_status(run))
+        value = best_of(run, experiment.monitor) if experiment else None
+        if experiment and value is not None:
+            st.caption(
+                f"Best {title_of_score(experiment, experiment.monitor)} {say_number(value)}, epoch {run.best_epoch}"
+            )
+        if st.button("Watch", key=f"watch-{run.id}", icon=":material/monitoring:"):
+            st.switch_page("runs.py", query_params={"run": run.short_id})
+
+
+def _show_nothing(runs: list[Run]) -> None:
+    if not runs:
+        st.info("Nothing has been trained yet. Press **Train** above; the quick recipe takes about a minute.")
+        return
+    last = runs[0]
+    st.markdown(f"Nothing at the moment. The newest run, **{last.name}**, has {_ended(last)}.")
+    if st.button("Open it", icon=":material/monitoring:"):
+        st.switch_page("runs.py", query_params={"run": last.short_id})
+
+
+def _ended(run: Run) -> str:
+    return {"finished": "finished", "failed": "failed", "stopped": "been stopped"}[run.state]

@@ -1,0 +1,72 @@
+"""The charts of a run as Plotly figures, written as plain dictionaries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from core.ui.histories import Curve, smooth, thin
+
+Figure = dict[str, Any]
+
+TRAINING, VALIDATION = "#1295a8", "#e8833a"
+"""Read well on light and on dark, and apart for the colour-blind."""
+HEIGHT = 270
+MARKED = 60
+"""Up to this many points are marked with dots."""
+
+
+def draw_steps(curve: Curve, *, strength: float, log: bool) -> Figure:
+    """Return the loss of every step, faint, under its moving average."""
+    steps, values = curve
+    raw = _line(thin(curve), "each step", TRAINING, width=1, opacity=0.3)
+    smoothed = _line(thin((steps, smooth(values, strength))), "smoothed", TRAINING, width=2.5)
+    return _figure([raw, smoothed] if strength else [_line(thin(curve), "each step", TRAINING)], "step", log=log)
+
+
+def draw_losses(training: Curve, validation: Curve, *, log: bool) -> Figure:
+    """Return training and validation loss by epoch."""
+    lines = [_line(training, "training", TRAINING), _line(validation, "validation", VALIDATION)]
+    return _figure([each for each in lines if len(each["x"])], "epoch", log=log)
+
+
+def draw_scores(curves: Sequence[tuple[str, Curve]], *, best_epoch: int, log: bool) -> Figure:
+    """Return scores by epoch; the first is the monitored one and is drawn strongest."""
+    lines = [_line(curve, title, None, width=3 if index == 0 else 1.8) for index, (title, curve) in enumerate(curves)]
+    figure = _figure(lines, "epoch", log=log)
+    if best_epoch:
+        figure["layout"]["shapes"] = [
+            {"type": "line", "x0": best_epoch, "x1": best_epoch, "yref": "paper", "y0": 0, "y1": 1,
+             "line": {"width": 1.5, "dash": "dot", "color": "#8a979c"}}
+        ]  # fmt: skip
+    return figure
+
+
+def draw_rate(curve: Curve, *, log: bool) -> Figure:
+    """Return the learning rate of every step."""
+    return _figure([_line(thin(curve), "learning rate", TRAINING)], "step", log=log)
+
+
+def _line(curve: Curve, name: str, colour: str | None, *, width: float = 2.0, opacity: float = 1.0) -> Figure:
+    steps, values = curve
+    style: dict[str, Any] = {"width": width} | ({"color": colour} if colour else {})
+    return {
+        "type": "scatter", "x": steps, "y": np.asarray(values, np.float32), "name": name, "line": style,
+        "opacity": opacity, "mode": "lines+markers" if 0 < len(steps) <= MARKED else "lines", "marker": {"size": 5},
+    }  # fmt: skip
+
+
+def _figure(lines: list[Figure], along: str, *, log: bool) -> Figure:
+    """Return a figure that keeps its zoom over updates, which the constant ``uirevision`` asks for."""
+    few = max((int(each["x"][-1]) for each in lines if len(each["x"])), default=0) <= 12
+    layout = {
+        "height": HEIGHT,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "hovermode": "x unified",
+        "uirevision": "log" if log else "linear",
+        "showlegend": len(lines) > 1,
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": {"text": ""}},
+        "xaxis": {"title": {"text": along}, "automargin": True} | ({"dtick": 1} if along == "epoch" and few else {}),
+        "yaxis": {"type": "log" if log else "linear", "automargin": True, "title": {"text": ""}},
+    }
+    return {"data": lines, "layout": layout}

@@ -1,0 +1,78 @@
+"""The tab of curves: four charts of one run with smoothing, log axis and a choice of scores."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.experiments.experiment import Experiment
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.ui.curves import Figure, draw_losses, draw_rate, draw_scores, draw_steps
+from core.ui.histories import Curve, open_histories
+from core.ui.wording import title_of_score
+
+NOT_SCORES = ("val/loss", "val/seconds")
+SHOWN = 3
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
+    """Draw the charts of what is known by now."""
+    histories = open_histories(store.uri, run.id)
+
+    def read(key: str) -> Curve:
+        return histories.read(store, run, key)
+
+    steps = read("step/loss")
+    if not len(steps[0]):
+        st.info(
+            "No numbers yet. The first appear after a few steps."
+            if not run.is_final
+            else "It ended before its first step."
+        )
+        return
+    scores = _scores(store.metric_keys(run.id), experiment)
+    strength, log, chosen = _show_options(experiment, scores)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show("Training loss", draw_steps(steps, strength=strength, log=log), "steps")
+    with right:
+        _show("Loss by epoch", draw_losses(read("train/loss"), read("val/loss"), log=log), "losses")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        curves = [(title_of_score(experiment, key), read(key)) for key in chosen]
+        help = f"Counted on the validation pictures. {title_of_score(experiment, experiment.monitor)} decides which epoch is kept."
+        figure = draw_scores(curves, best_epoch=run.best_epoch, log=log) if curves else None
+        _show("Scores by epoch", figure, "scores", help=help)
+    with right:
+        _show("Learning rate", draw_rate(read("step/learning_rate"), log=log), "rate")
+
+
+def _scores(keys: Sequence[str], experiment: Experiment) -> list[str]:
+    """Return the keys of the validation scores: the monitored one first, the others in the experiment's order."""
+    order = [f"val/{key}" for key in (experiment.monitor, *experiment.score_titles)]
+    found = [key for key in keys if key.startswith("val/") and key not in NOT_SCORES]
+    return sorted(found, key=lambda key: (order.index(key) if key in order else len(order), key))
+
+
+def _show_options(experiment: Experiment, scores: list[str]) -> tuple[float, bool, list[str]]:
+    with st.container(horizontal=True, gap="large", vertical_alignment="center"):
+        strength = st.slider(
+            "Smoothing", 0.0, 0.99, 0.9, 0.01, key="curves-smoothing", width=200, persist_state="session",
+            help="Moving average of the training loss. The raw line stays visible behind it.",
+        )  # fmt: skip
+        log = st.toggle("Log axis", key="curves-log", persist_state="session")
+        with st.popover("Scores", icon=":material/checklist:", disabled=not scores):
+            chosen = st.pills(
+                "Scores to draw", scores, selection_mode="multi", default=scores[:SHOWN], persist_state="session",
+                format_func=lambda key: title_of_score(experiment, key), key=f"curves-scores-{experiment.slug}-{len(scores)}",
+            )  # fmt: skip
+    return float(strength), bool(log), [key for key in scores if key in chosen]
+
+
+def _show(title: str, figure: Figure | None, key: str, help: str | None = None) -> None:
+    st.markdown(f"**{title}**", help=help)
+    if figure is None or not figure["data"]:
+        st.caption("Appears after the first epoch.")
+    else:
+        st.plotly_chart(figure, key=f"chart-{key}", config=CONFIG, alt=title)

@@ -1,0 +1,96 @@
+"""The top of a run's view: state in words, best score, progress, time, and what can be done."""
+
+import time
+
+import streamlit as st
+
+from core.errors import UserError
+from core.experiments.experiment import Experiment
+from core.runs.run import FAILED, FINISHED, Run
+from core.runs.store import RunStore
+from core.ui.choice import choice_of
+from core.ui.wording import (
+    COLOURS,
+    ICONS,
+    best_of,
+    say_data,
+    say_duration,
+    say_left,
+    say_number,
+    say_status,
+    say_when,
+    title_of_score,
+)
+
+
+def show_header(store: RunStore, run: Run, experiment: Experiment) -> None:
+    """Draw everything above the tabs."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.header(run.name, anchor=False, width="content")
+            st.badge(run.state, icon=ICONS[run.state], color=COLOURS[run.state])  # type: ignore[arg-type]
+        _show_buttons(store, run, experiment)
+    st.caption(f"{experiment.title} · {say_data(run.config['data'])} · {say_when(run.created)} · run {run.short_id}")
+    _show_numbers(run, experiment)
+    _show_status(run)
+
+
+def _show_numbers(run: Run, experiment: Experiment) -> None:
+    title, progress, since = title_of_score(experiment, experiment.monitor), run.progress, run.progress.stale_epochs
+    seconds = run.seconds if run.is_final or run.started is None else time.time() - run.started
+    numbers = {"Epochs done": f"{progress.epoch} of {progress.epochs or run.config['epochs']}", "Time": say_duration(seconds)}
+    if not run.is_final:
+        numbers["Time left"] = say_left(progress.seconds_left).removeprefix("about ") if progress.steps else "–"
+    numbers["No improvement for"] = f"{since} epoch{'' if since == 1 else 's'}" if run.best_epoch else "–"
+    best, *others = st.columns([3] + [2] * len(numbers), vertical_alignment="bottom")
+    with best.container(key="best"):
+        label = f"Best {title}, epoch {run.best_epoch}" if run.best_epoch else f"Best {title}"
+        help = f"{title} on the validation pictures. The weights of the epoch where it was best are kept."
+        st.metric(label, say_number(best_of(run, experiment.monitor)), help=help)
+    for place, (name, value) in zip(others, numbers.items(), strict=True):
+        place.metric(name, value)
+
+
+def _show_status(run: Run) -> None:
+    progress = run.progress
+    if run.status == FINISHED:
+        st.success(run.reason, icon=ICONS[run.state])
+    elif run.status == FAILED:
+        st.error(run.reason, icon=ICONS[run.state])
+    elif run.is_final:
+        st.info(run.reason, icon=ICONS[run.state])
+    else:
+        steps = f" Step {progress.step} of {progress.steps}." if progress.steps else ""
+        st.progress(min(1.0, progress.step / progress.steps) if progress.steps else 0.0, text=say_status(run) + steps)
+
+
+def _show_buttons(store: RunStore, run: Run, experiment: Experiment) -> None:
+    with st.container(horizontal=True, width="content"):
+        if not run.is_final:
+            st.button(
+                "Stop", icon=":material/stop:", disabled=run.stopping, on_click=_stop, args=(store, run.id),
+                help="Stops after the current step and keeps the best epoch.", type="primary",
+            )  # fmt: skip
+        if st.button(
+            "Try it on a picture", icon=":material/image_search:", disabled=not run.best_epoch,
+            help=None if run.best_epoch else "Possible after the first epoch.",
+        ):  # fmt: skip
+            st.switch_page("predict.py", query_params={"run": run.id, "experiment": run.slug})
+        if st.button("Train again", icon=":material/content_copy:", help="Opens Train with these settings."):
+            _clone(run, experiment)
+
+
+def _stop(store: RunStore, run_id: str) -> None:
+    try:
+        store.request_stop(run_id)
+    except UserError as error:
+        st.toast(str(error))
+
+
+def _clone(run: Run, experiment: Experiment) -> None:
+    try:
+        choice = choice_of(run.slug, experiment.read_config(run.config))
+    except UserError as error:
+        st.error(f"These settings come from another version of Fovea. {error}")
+        return
+    st.switch_page("train.py", query_params=choice.as_query())

@@ -1,0 +1,80 @@
+"""All runs in a table: filter, sort, open."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core.experiments import catalogue
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.ui.wording import best_of, say_data, say_duration, title_of_score
+
+SECONDS = 2.0
+STATES = ("running", "finished", "stopped", "failed")
+VIEW, TABLE = "runs-view", "runs-table"
+ONE, ALL = "One run", "All runs"
+COLUMNS = {
+    "Best": st.column_config.NumberColumn(
+        format="%.4f", help="Of the score the experiment goes by, at the best epoch."
+    ),
+    "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+}
+
+
+def show_table(store: RunStore, runs: list[Run]) -> None:
+    """Draw the table, and keep it up to date while something trains."""
+    active = any(not run.is_final for run in runs)
+    st.fragment(run_every=SECONDS if active else None)(_show)(store)
+
+
+def _show(store: RunStore) -> None:
+    runs = store.runs()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        words = st.text_input(
+            "Search", type="search", live=True, key="runs-search", placeholder="Name, experiment, data …"
+        )
+        states = st.pills("State", STATES, selection_mode="multi", key="runs-states")
+    shown = [run for run in runs if _fits(run, words.lower(), states)]
+    if not shown:
+        st.info("No run fits. Clear the search or the states.")
+        return
+    st.dataframe(
+        _columns(shown), key=TABLE, on_select=partial(_open, [run.short_id for run in shown]),
+        selection_mode="single-row", hide_index=True, column_config=COLUMNS, height="auto",
+    )  # fmt: skip
+    st.caption(f"{len(shown)} of {len(runs)} runs. Click the box before a row to open it; click a heading to sort.")
+    if st.session_state[VIEW] == ONE:
+        st.rerun()  # a row was clicked
+
+
+def _open(ids: Sequence[str]) -> None:
+    rows = st.session_state[TABLE]["selection"]["rows"]
+    if rows:
+        st.query_params["run"] = ids[rows[0]]
+        st.session_state[VIEW] = ONE
+
+
+def _fits(run: Run, words: str, states: Sequence[str]) -> bool:
+    state = run.state if run.is_final else "running"
+    text = f"{run.name} {run.slug} {run.id} {run.reason} {run.config.get('data', '')}".lower()
+    return words in text and (not states or state in states)
+
+
+def _columns(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    entries = catalogue()
+    known = [entries.get(run.slug) for run in runs]
+    return {
+        "State": [run.state for run in runs],
+        "Name": [run.name for run in runs],
+        "Experiment": [each.title if each else run.slug for each, run in zip(known, runs, strict=True)],
+        "Best": [best_of(run, each.monitor) if each else None for each, run in zip(known, runs, strict=True)],
+        "Score": [title_of_score(each, each.monitor) if each else "" for each in known],
+        "Epoch": [run.best_epoch or None for run in runs],
+        "Data": [say_data(run.config.get("data", "")) for run in runs],
+        "Created": [datetime.fromtimestamp(run.created) for run in runs],
+        "Time": [say_duration(run.seconds) for run in runs],
+        "Run": [run.short_id for run in runs],
+    }

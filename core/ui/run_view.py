@@ -1,0 +1,58 @@
+"""One run, drawn again every second until it ends."""
+
+import streamlit as st
+
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.ui.run_curves import show_curves
+from core.ui.run_header import show_header
+from core.ui.run_log import show_log
+from core.ui.run_samples import show_samples
+from core.ui.run_settings import show_settings
+
+SECONDS = 1.0
+CURVES, SAMPLES, LOG, SETTINGS = TABS = ("Curves", "Samples", "Log", "Settings")
+
+
+def find_run(store: RunStore, wanted: str, runs: list[Run]) -> Run:
+    """Return the run the address asks for, else the newest that has not ended, else the newest.
+
+    Raises:
+        UserError: If the run asked for does not exist.
+    """
+    if wanted:
+        return store.get(wanted)
+    return next((run for run in runs if not run.is_final), runs[0])
+
+
+def show_run(store: RunStore, run: Run) -> None:
+    """Draw a run; one that has ended is drawn once."""
+    try:
+        find_experiment(run.slug)
+    except UserError as error:
+        st.error(f"This run belongs to an experiment that this version does not know. {error}")
+        return
+    st.fragment(run_every=None if run.is_final else SECONDS)(_show)(store, run.id, run.is_final)
+
+
+def _show(store: RunStore, run_id: str, was_final: bool) -> None:
+    run = store.get(run_id)
+    if run.is_final and not was_final:
+        st.rerun()  # the last time: from now on nothing moves
+    experiment = find_experiment(run.slug)
+    show_header(store, run, experiment)
+    tabs = st.tabs(TABS, key="run-tab", on_change="rerun")
+    for name, tab in zip(TABS, tabs, strict=True):
+        if not tab.open:
+            continue  # only what is looked at is read
+        with tab:
+            if name == CURVES:
+                show_curves(store, run, experiment)
+            elif name == SAMPLES:
+                show_samples(store, run, experiment.kind)
+            elif name == LOG:
+                show_log(store, run)
+            else:
+                show_settings(run, experiment)

@@ -1,0 +1,63 @@
+"""What stands below the Train page's form: what is reported, what is wrong, the command, and Start."""
+
+import streamlit as st
+
+from core.config import RunConfig
+from core.errors import UserError
+from core.ui.choice import Choice
+from core.ui.opened import open_store
+from core.ui.wording import title_of_score
+
+
+def show_reported(choice: Choice) -> None:
+    """Say which numbers others have reported, to know what a good one is."""
+    experiment = choice.experiment
+    fitting = [each for each in experiment.reported if each.arm in ("", choice.arm)]
+    if fitting:
+        with st.expander("Numbers that others report"):
+            lines = [
+                f"- {title_of_score(experiment, each.score)} **{each.value:.3f}**"
+                f"{f' on {each.data}' if each.data else ''} – {each.source}"
+                for each in fitting
+            ]
+            st.markdown("\n".join(lines))
+
+
+def check(choice: Choice) -> tuple[RunConfig | None, str]:
+    """Return the config and what is known of its data, or None and the reason why it cannot be trained."""
+    if not choice.data:
+        return None, f"Give a folder. {choice.experiment.data_help}"
+    try:
+        config = choice.config()
+        return config, choice.experiment.check_data(config.data)
+    except UserError as error:
+        return None, str(error)
+
+
+def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
+    """Draw Start, disabled with the reason where it cannot work, and the command that does the same."""
+    pressed = st.button(
+        "Start training", type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch"
+    )
+    if config is None:
+        st.markdown(f":red[:material/block: {said}]")
+        return
+    st.markdown(f":green[:material/check:] {said}")
+    from core.runs.launcher import command_of  # noqa: PLC0415 - comes with MLflow
+
+    st.caption("The same from a terminal:")
+    st.code(command_of(choice.slug, config), language="bash", wrap_lines=True)
+    if pressed:
+        _start(choice.slug, config)
+
+
+def _start(slug: str, config: RunConfig) -> None:
+    from core.runs.launcher import launch  # noqa: PLC0415 - comes with MLflow
+
+    try:
+        with st.spinner("Starting …"):
+            run = launch(open_store(), slug, config)
+    except (UserError, OSError) as error:
+        st.error(f"The run could not be started. {error}", icon=":material/error:")
+        return
+    st.switch_page("runs.py", query_params={"run": run.short_id})

@@ -1,0 +1,37 @@
+"""Home: what there is, what runs, where to begin."""
+
+import streamlit as st
+
+from core.experiments import catalogue
+from core.ui.experiment_cards import show_card, show_scores
+from core.ui.opened import open_store
+
+st.title("Train vision models and watch them learn", anchor=False)
+st.markdown(
+    "**Fovea** is a bench for training, comparing and trying vision models in the browser. "
+    "It needs no account, no network and no GPU."
+)
+
+st.header("Experiments", anchor=False)
+places = {experiment.slug: show_card(experiment) for experiment in catalogue().values()}
+
+left, right = st.columns(2, gap="large")
+with right:
+    st.header("First steps", anchor=False)
+    st.markdown(
+        "1. **Train.** Press *Train* on a card, choose the recipe *Quick look* and press *Start training*.\n"
+        "2. **Watch.** The page *Runs* shows the curves and what the model sees, epoch by epoch. Close the browser "
+        "if you like: the training goes on.\n"
+        "3. **Try.** Press *Try it on a picture* when the run has ended, or at any time before."
+    )
+left.header("Running now", anchor=False)
+activity = left.container()
+with activity, st.spinner("Opening the store of runs …"):
+    store = open_store()
+runs = store.runs()
+for slug, place in places.items():
+    show_scores(place, catalogue()[slug], runs)
+with activity:
+    from core.ui.activity import show_activity
+
+    show_activity(store, runs)
