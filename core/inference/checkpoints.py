@@ -49,6 +49,8 @@ def find_checkpoint(source: str, run_folder: Callable[[str], Path]) -> Checkpoin
     for folder in (checkpoints_folder() / source, Path(source).expanduser()):
         if source and (folder / WEIGHTS).is_file():
             return Checkpoint(source, folder, load_card(folder))
+    if not source:
+        raise UserError("No model was chosen; give a run, a checkpoint's name, or train one first.")
     if "/" in source or Path(source).exists():
         names = ", ".join(each.name for each in shipped_checkpoints())
         raise UserError(f"{source} is no checkpoint; give a run, a folder with {WEIGHTS}, or one of: {names}.")

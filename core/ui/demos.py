@@ -12,17 +12,20 @@ from core.ui.segmentation_demo import build_segmentation_tab
 
 TABS = {"segmentation": build_segmentation_tab}
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "sans-serif")
+TEAL = gr.themes.Color(
+    "#e3fafc", "#c5f6fa", "#99e9f2", "#66d9e8", "#22a4b8", "#0b7285", "#0b7285", "#095c6b", "#084c59", "#073d47",
+    "#052b32", name="teal",
+)  # fmt: skip
 STYLE = """
-footer {display: none !important}
-.gradio-container {max-width: 1200px !important}
-.said {font-size: 1.05rem}
-.caution {opacity: .75; font-size: .9rem}
+.gradio-container {max-width: none !important; padding: 0 2px !important}
+.share input, .share textarea {font-size: 1.9rem !important; line-height: 1.2 !important; font-weight: 600}
+.caution, .notes {opacity: .8; font-size: .95rem}
 """
 
 
 def build_demo() -> gr.Blocks:
     """Return the widgets of all experiments that have a predictor."""
-    with gr.Blocks(title="Fovea: try it", delete_cache=(3600, 3600)) as demo:
+    with gr.Blocks(title="Fovea: try it", fill_width=True, delete_cache=(3600, 3600)) as demo:
         for experiment in catalogue().values():
             if experiment.kind in TABS:
                 with gr.Tab(experiment.title, id=experiment.slug):
@@ -34,6 +37,6 @@ def build_demo() -> gr.Blocks:
 def mount_options() -> dict[str, Any]:
     """Return how the widgets are mounted: limits, look, and no address outside this server."""
     theme = gr.themes.Default(
-        primary_hue="teal", neutral_hue="slate", font=SYSTEM_FONTS, font_mono=("ui-monospace", "monospace")
+        primary_hue=TEAL, neutral_hue="slate", font=SYSTEM_FONTS, font_mono=("ui-monospace", "monospace")
     )
     return {"theme": theme, "css": STYLE, "max_file_size": "64mb", "allowed_paths": [], "footer_links": ["api"]}

@@ -3,7 +3,6 @@
 from functools import lru_cache
 from pathlib import Path
 
-from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
 from core.inference.predictor import SegmentationPredictor, load_predictor
@@ -28,6 +27,11 @@ def list_choices(experiment: Experiment) -> list[Choice]:
     ]
 
 
+def first_choice(experiment: Experiment) -> str:
+    """Return the checkpoint to use where none was chosen; empty if there is none."""
+    return next((name for _, name in list_choices(experiment)), "")
+
+
 def open_predictor(name: str) -> SegmentationPredictor:
     """Return a predictor by the name of its checkpoint; the last few stay loaded.
 
@@ -41,8 +45,6 @@ def open_predictor(name: str) -> SegmentationPredictor:
 
 def _run_folder(run_id: str) -> Path:
     store = RunStore()
-    if not run_id:
-        raise UserError("No model was chosen; choose one, or train one first on the page Train.")
     return store.fetch(store.get(run_id).id, "checkpoint/best")
 
 

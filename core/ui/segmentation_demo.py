@@ -9,9 +9,10 @@ import gradio as gr
 from core.data.raster import Pixels
 from core.errors import UserError
 from core.experiments.experiment import Experiment
+from core.inference.predictor import MaskPrediction
 from core.paths import PROJECT
-from core.ui.model_choice import list_choices, list_shipped, open_predictor
-from core.ui.picture_input import build_picture_input
+from core.ui.model_choice import first_choice, list_choices, list_shipped, open_predictor
+from core.ui.picture_input import PictureInput
 from core.ui.segmentation_view import SegmentationView
 
 ResultT = TypeVar("ResultT")
@@ -32,21 +33,30 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
                 allow_custom_value=True,
                 info="Shipped models first, then your runs.",
             )
-            picture = build_picture_input(label="Picture", sources=["upload", "clipboard", "webcam"], height=300)
+            picture = PictureInput(label="Picture", sources=["upload", "clipboard", "webcam"], height=300)
             run = gr.Button("Find the vessels", variant="primary")
             examples = _examples(experiment, picture)
             gr.Markdown(experiment.caution, elem_classes="caution")
         with gr.Column(scale=3, min_width=300):
-            said = gr.Markdown(EMPTY, elem_classes="said")
-            overlay = gr.ImageSlider(label="Picture and result: drag the line", format="jpeg", interactive=False)
+            with gr.Tabs():
+                with gr.Tab("Overlay"):
+                    overlay = gr.ImageSlider(
+                        label="Picture | result: drag the line", format="jpeg", slider_position=40,
+                        interactive=False, max_height=620,
+                    )  # fmt: skip
+                with gr.Tab("Probability"):
+                    probability = gr.Image(
+                        label="Black 0, pale yellow 1", format="jpeg", interactive=False, height=620
+                    )  # fmt: skip
             threshold = gr.Slider(
                 0.01, 0.99, 0.5, step=0.01, label="Threshold",
                 info="Probability from which a pixel counts as vessel. Moving it does not run the network again.",
             )  # fmt: skip
-            with gr.Row():
-                share = gr.Textbox(label="Vessel share of the field of view", interactive=False)
-                milliseconds = gr.JSON(label="Milliseconds", open=True)
-            probability = gr.Image(label="Probability: black 0, pale yellow 1", format="jpeg", interactive=False)
+            share = gr.Textbox(
+                label="Vessel share of the field of view", interactive=False, elem_classes="share", max_lines=1
+            )  # fmt: skip
+            said = gr.Markdown(EMPTY, elem_classes="notes")
+            milliseconds = gr.JSON(label="Milliseconds", visible=False)
 
     def predict(picture: str | bytes | None, model: str, threshold: float) -> tuple[Any, ...]:
         """Find the foreground in an uploaded picture.
@@ -59,7 +69,7 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         Returns:
             The picture and its overlay, the probability map, the share in per cent, milliseconds by part, and notes.
         """
-        return _told(lambda: _predict(picture, model, threshold))
+        return _told(lambda: _predict(picture, model or first_choice(experiment), threshold))
 
     inputs, outputs = [picture, model, threshold], [overlay, probability, share, milliseconds, said, view]
     asked = {"inputs": inputs, "outputs": outputs, "concurrency_id": "network"}
@@ -94,12 +104,19 @@ def _predict(picture: str | bytes | None, model: str, threshold: float) -> tuple
     if picture is None:
         raise UserError(EMPTY)
     source = picture if isinstance(picture, bytes) else Path(picture)
-    prediction = open_predictor(model or "").predict_file(source)
+    prediction = open_predictor(model).predict_file(source)
     view = SegmentationView.of(prediction)
     both, share = _redraw(view, threshold)
     milliseconds = {part: round(value, 1) for part, value in prediction.milliseconds.items()}
-    said = " ".join(prediction.notes) or "The network saw the picture as it is."
-    return both, view.probability_map(), share, milliseconds, said, view
+    return both, view.probability_map(), share, milliseconds, _say(prediction), view
+
+
+def _say(prediction: MaskPrediction) -> str:
+    """Say what was done to the picture and how long each part took."""
+    parts = prediction.milliseconds
+    times = ", ".join(f"{part} {value:.0f}" for part, value in parts.items())
+    took = f"{sum(parts.values()):.0f} ms: {times}."
+    return "  \n".join([took, *prediction.notes])
 
 
 def _redraw(view: SegmentationView | None, threshold: float) -> Any:

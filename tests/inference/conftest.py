@@ -1,0 +1,19 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.engine.checkpoint import save_checkpoint
+from core.experiments import find_experiment
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained small U-Net, stored as a run stores it."""
+    experiment = find_experiment("vessels")
+    config = experiment.config(changes={"diameter": 200, "test_flips": False})
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("checkpoint")
+    card = {"experiment": "vessels", "config": config.as_values()}
+    save_checkpoint(folder, {"network": experiment.build_network(config)}, card)
+    return folder

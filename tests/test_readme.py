@@ -1,0 +1,54 @@
+"""The README may not fall behind the program."""
+
+import argparse
+import re
+
+from core.cli import build_parser
+from core.experiments import catalogue
+from core.paths import PROJECT
+
+README = (PROJECT / "README.md").read_text()
+
+
+def commands(parser: argparse.ArgumentParser) -> list[str]:
+    actions = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    return [name for action in actions for name in action.choices]
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    for name in set(commands(build_parser())) - {"work"}:
+        assert re.search(rf"python -m core {name}\b", README), name
+
+
+def test_every_option_of_every_command_stands_in_the_readme() -> None:
+    action = next(each for each in build_parser()._actions if isinstance(each, argparse._SubParsersAction))
+    for name, sub in action.choices.items():
+        line = next((each for each in README.splitlines() if each.startswith(f"python -m core {name}")), "")
+        options = [word for each in sub._actions for word in each.option_strings if word not in ("-h", "--help")]
+        assert [word for word in options if word not in line] == [], name
+
+
+def test_every_experiment_arm_and_recipe_stands_in_the_readme() -> None:
+    for slug, experiment in catalogue().items():
+        row = next((line for line in README.splitlines() if line.startswith(f"| `{slug}` |")), "")
+        for word in (*(arm.slug for arm in experiment.arms), *(recipe.slug for recipe in experiment.recipes)):
+            assert f"`{word}`" in row, f"{slug}: {word}"
+
+
+def test_every_environment_variable_of_ours_stands_in_the_readme() -> None:
+    sources = [path.read_text() for path in (PROJECT / "core").rglob("*.py")]
+    names = {name for text in sources for name in re.findall(r"environ[^\n]*?\"(FOVEA_[A-Z_]+)\"", text)}
+    assert names
+    assert {name for name in names if name not in README} == set()
+
+
+def test_every_link_and_folder_of_the_readme_exists() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (PROJECT / target).exists(), target
+
+
+def test_every_requirement_has_its_bounds_and_its_reason() -> None:
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    for line in (each for each in lines if each and not each.startswith("#")):
+        assert re.match(r"[\w-]+>=[\d.]+", line), line
+        assert len(line.partition("#")[2].split()) >= 3, line
