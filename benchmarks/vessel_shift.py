@@ -1,4 +1,4 @@
-"""How a vessel checkpoint copes with other cameras: Dice on photographs changed as cameras and file formats change them.
+"""How a vessel checkpoint copes with other cameras: Dice on photographs changed as cameras and formats change them.
 
     python benchmarks/vessel_shift.py CHECKPOINT --data FOLDER --split val
 

@@ -196,9 +196,11 @@ class RunStore:
     def extend_history(self, run_id: str, key: str, known: Sequence[Point]) -> list[Point]:
         """Return all points of a key in the order they were recorded, reading only those after the known ones.
 
-        Reading 2,000 points takes 45 ms of processor time, which a page that follows a training must not spend a second.
+        Reading 2,000 points takes 45 ms of processor time; a page that follows a training must not spend that every
+        second.
         """
-        found, token = list(known), SearchUtils.create_page_token(len(known)) if known else None
+        found = list(known)
+        token = SearchUtils.create_page_token(len(known)) if known else None  # type: ignore[no-untyped-call]
         while True:
             page = self._client._tracking_client.store.get_metric_history(
                 run_id, key, max_results=GET_METRIC_HISTORY_MAX_RESULTS, page_token=token

@@ -2,7 +2,6 @@
 
 import platform
 import subprocess
-import sys
 from importlib import metadata
 from typing import Any
 
@@ -92,5 +91,4 @@ def environment() -> dict[str, str]:
         "packages": versions,
         "machine": f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} processors, "
         f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
-        "command": " ".join(sys.argv),
     }

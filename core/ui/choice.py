@@ -91,7 +91,7 @@ def read_choice(query: Mapping[str, str], assignments: list[str]) -> Choice:
             recipe=query.get("recipe", ""),
             data=query.get("data", ""),
             seed=start.experiment.config_type(seed=query.get("seed", 0)).seed,  # type: ignore[arg-type]
-            changes={name: value for name, value in pairs},
+            changes=dict(pairs),
         )
     except UserError as error:
         raise UserError(f"The address of this page asks for something that is not there. {error}") from error

@@ -11,6 +11,7 @@ Figure = dict[str, Any]
 
 TRAINING, VALIDATION = "#1295a8", "#e8833a"
 """Read well on light and on dark, and apart for the colour-blind."""
+COLOURS = (TRAINING, VALIDATION, "#8c6bd8", "#3f9d5b", "#d0578f", "#4a86d4", "#b59a00", "#8a979c")
 HEIGHT = 270
 MARKED = 60
 """Up to this many points are marked with dots."""
@@ -64,6 +65,7 @@ def _figure(lines: list[Figure], along: str, *, log: bool) -> Figure:
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "hovermode": "x unified",
         "uirevision": "log" if log else "linear",
+        "colorway": COLOURS,
         "showlegend": len(lines) > 1,
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": {"text": ""}},
         "xaxis": {"title": {"text": along}, "automargin": True} | ({"dtick": 1} if along == "epoch" and few else {}),

@@ -27,7 +27,7 @@ def show_card(experiment: Experiment) -> DeltaGenerator:
             _show_links(experiment)
             if experiment.caution:
                 st.caption(experiment.caution)
-    scores.caption("Reading what was measured here …")
+    show_scores(scores, experiment, None)
     return scores
 
 
@@ -39,14 +39,15 @@ def _show_links(experiment: Experiment) -> None:
             st.switch_page("predict.py", query_params={"experiment": experiment.slug})
 
 
-def show_scores(place: DeltaGenerator, experiment: Experiment, runs: Iterable[Run]) -> None:
-    """Fill a card's scores: reported beside the best measured here."""
-    finished = [run for run in runs if run.slug == experiment.slug and run.status == FINISHED]
+def show_scores(place: DeltaGenerator, experiment: Experiment, runs: Iterable[Run] | None) -> None:
+    """Fill a card's scores: reported beside the best measured here, which None leaves open."""
+    finished = [run for run in runs or () if run.slug == experiment.slug and run.status == FINISHED]
     rows = ["| Score | Reported | Best here |", "| :-- | :-- | :-- |"]
     for reported in _one_of_each(experiment):
         title = title_of_score(experiment, reported.score)
         claim = f"**{reported.value:.3f}** on {reported.data}" if reported.data else f"**{reported.value:.3f}**"
-        rows.append(f"| {title} | {claim} | {_say_best(finished, reported.score)} |")
+        measured = "…" if runs is None else _say_best(finished, reported.score)
+        rows.append(f"| {title} | {claim} | {measured} |")
     with place.container():
         st.markdown("\n".join(rows))
         sources = "; ".join(

@@ -1,6 +1,5 @@
 """Histories as arrays for charts, read from the store only as far as they are new."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +19,14 @@ class Histories:
 
     known: dict[str, list[Point]] = field(default_factory=dict)
     complete: set[str] = field(default_factory=set)
+    names: tuple[tuple[int, bool], list[str]] = ((-1, False), [])
+
+    def keys(self, store: RunStore, run: Run) -> list[str]:
+        """Return the keys that have a history, looked up once an epoch."""
+        state = (run.progress.epoch, run.is_final)
+        if self.names[0] != state or not self.names[1]:
+            self.names = state, store.metric_keys(run.id)
+        return self.names[1]
 
     def read(self, store: RunStore, run: Run, key: str) -> Curve:
         """Return a key's curve.
@@ -59,11 +66,14 @@ def smooth(values: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
     return np.array(smoothed, np.float64)
 
 
-def thin(curve: Curve, most: int = 2000) -> Curve:
+def thin(curve: Curve, most: int = 1000) -> Curve:
     """Return a curve of at most about ``most`` points that keeps every peak: each bin's lowest and highest value."""
     steps, values = curve
-    if len(steps) <= most:
+    size = -(-2 * len(steps) // most)
+    if size <= 2:
         return curve
-    bins: Iterable[NDArray[np.int64]] = np.array_split(np.arange(len(steps)), most // 2)
-    kept = sorted({index for each in bins for index in (each[values[each].argmin()], each[values[each].argmax()])})
+    whole = len(steps) // size * size
+    bins = values[:whole].reshape(-1, size)
+    starts = np.arange(0, whole, size)
+    kept = np.unique(np.concatenate([starts + bins.argmin(1), starts + bins.argmax(1), np.arange(whole, len(steps))]))
     return steps[kept], values[kept]

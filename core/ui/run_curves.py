@@ -7,13 +7,13 @@ import streamlit as st
 from core.experiments.experiment import Experiment
 from core.runs.run import Run
 from core.runs.store import RunStore
+from core.ui.chart import show_chart
 from core.ui.curves import Figure, draw_losses, draw_rate, draw_scores, draw_steps
 from core.ui.histories import Curve, open_histories
 from core.ui.wording import title_of_score
 
 NOT_SCORES = ("val/loss", "val/seconds")
 SHOWN = 3
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
 def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
@@ -31,21 +31,22 @@ def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
             else "It ended before its first step."
         )
         return
-    scores = _scores(store.metric_keys(run.id), experiment)
+    scores = _scores(histories.keys(store, run), experiment)
     strength, log, chosen = _show_options(experiment, scores)
     left, right = st.columns(2, gap="medium")
     with left:
-        _show("Training loss", draw_steps(steps, strength=strength, log=log), "steps")
+        _show("Training loss", draw_steps(steps, strength=strength, log=log), f"steps-{run.id}")
     with right:
-        _show("Loss by epoch", draw_losses(read("train/loss"), read("val/loss"), log=log), "losses")
+        _show("Loss by epoch", draw_losses(read("train/loss"), read("val/loss"), log=log), f"losses-{run.id}")
     left, right = st.columns(2, gap="medium")
     with left:
         curves = [(title_of_score(experiment, key), read(key)) for key in chosen]
-        help = f"Counted on the validation pictures. {title_of_score(experiment, experiment.monitor)} decides which epoch is kept."
+        monitor = title_of_score(experiment, experiment.monitor)
+        help = f"Counted on validation pictures. {monitor} decides which epoch is kept: the dotted line."
         figure = draw_scores(curves, best_epoch=run.best_epoch, log=log) if curves else None
-        _show("Scores by epoch", figure, "scores", help=help)
+        _show("Scores by epoch", figure, f"scores-{run.id}", help=help)
     with right:
-        _show("Learning rate", draw_rate(read("step/learning_rate"), log=log), "rate")
+        _show("Learning rate", draw_rate(read("step/learning_rate"), log=log), f"rate-{run.id}")
 
 
 def _scores(keys: Sequence[str], experiment: Experiment) -> list[str]:
@@ -65,7 +66,8 @@ def _show_options(experiment: Experiment, scores: list[str]) -> tuple[float, boo
         with st.popover("Scores", icon=":material/checklist:", disabled=not scores):
             chosen = st.pills(
                 "Scores to draw", scores, selection_mode="multi", default=scores[:SHOWN], persist_state="session",
-                format_func=lambda key: title_of_score(experiment, key), key=f"curves-scores-{experiment.slug}-{len(scores)}",
+                format_func=lambda key: title_of_score(experiment, key),
+                key=f"curves-scores-{experiment.slug}-{len(scores)}",
             )  # fmt: skip
     return float(strength), bool(log), [key for key in scores if key in chosen]
 
@@ -75,4 +77,4 @@ def _show(title: str, figure: Figure | None, key: str, help: str | None = None) 
     if figure is None or not figure["data"]:
         st.caption("Appears after the first epoch.")
     else:
-        st.plotly_chart(figure, key=f"chart-{key}", config=CONFIG, alt=title)
+        show_chart(figure, key=key, alt=title)

@@ -38,17 +38,20 @@ def show_header(store: RunStore, run: Run, experiment: Experiment) -> None:
 def _show_numbers(run: Run, experiment: Experiment) -> None:
     title, progress, since = title_of_score(experiment, experiment.monitor), run.progress, run.progress.stale_epochs
     seconds = run.seconds if run.is_final or run.started is None else time.time() - run.started
-    numbers = {"Epochs done": f"{progress.epoch} of {progress.epochs or run.config['epochs']}", "Time": say_duration(seconds)}
+    numbers = {
+        "Epochs done": f"{progress.epoch} of {progress.epochs or run.config['epochs']}",
+        "Time": say_duration(seconds),
+    }
     if not run.is_final:
         numbers["Time left"] = say_left(progress.seconds_left).removeprefix("about ") if progress.steps else "–"
     numbers["No improvement for"] = f"{since} epoch{'' if since == 1 else 's'}" if run.best_epoch else "–"
-    best, *others = st.columns([3] + [2] * len(numbers), vertical_alignment="bottom")
-    with best.container(key="best"):
-        label = f"Best {title}, epoch {run.best_epoch}" if run.best_epoch else f"Best {title}"
-        help = f"{title} on the validation pictures. The weights of the epoch where it was best are kept."
-        st.metric(label, say_number(best_of(run, experiment.monitor)), help=help)
-    for place, (name, value) in zip(others, numbers.items(), strict=True):
-        place.metric(name, value)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", gap="medium"):
+        with st.container(key="best", width="content"):
+            label = f"Best {title}, epoch {run.best_epoch}" if run.best_epoch else f"Best {title}"
+            help = f"{title} on the validation pictures. The weights of the epoch where it was best are kept."
+            st.metric(label, say_number(best_of(run, experiment.monitor)), help=help, width="content")
+        for name, value in numbers.items():
+            st.metric(name, value, width="content")
 
 
 def _show_status(run: Run) -> None:

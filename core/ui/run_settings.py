@@ -1,6 +1,6 @@
 """The tab of settings: the command, every knob, and what was recorded about data, machine and versions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -40,10 +40,11 @@ def show_settings(run: Run, experiment: Experiment) -> None:
         recipe = experiment.config(arm=config.arm, recipe=config.recipe, data=config.data, seed=config.seed).as_values()
         values = config.as_values()
         knobs = sorted(own_knobs(experiment.config_type), key=lambda each: each.name not in changed)
-        _show_table(
-            ("Knob", "Value", "Recipe"),
-            [(title_of_knob(each), _mark(values[each.name], each.name in changed), say_value(recipe[each.name])) for each in knobs],
-        )  # fmt: skip
+        rows = [
+            (title_of_knob(each), _mark(values[each.name], each.name in changed), say_value(recipe[each.name]))
+            for each in knobs
+        ]
+        _show_table(("Knob", "Value", "Recipe"), rows)
     with st.expander("Data, machine and versions", expanded=True):
         _show_facts({"run": run.id} | dict(run.facts))
 
@@ -57,6 +58,6 @@ def _show_facts(facts: Mapping[str, str]) -> None:
     _show_table(("", ""), [(titles.get(key, key), value or "–") for key, value in facts.items()])
 
 
-def _show_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _show_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     lines = [heads, (":--",) * len(heads), *rows]
     st.markdown("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))

@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 WAITING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <title>Fovea</title><style>
-body { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; color: #64748b; background: transparent; margin: 0;
-  min-height: 70vh; display: grid; place-content: center; justify-items: center; text-align: center; padding: 1rem }
-i { width: 28px; height: 28px; border-radius: 50%; border: 3px solid #94a3b855; border-top-color: #0b7285;
-  animation: turn 1s linear infinite }
+body { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; color: #64748b; background: transparent }
+body { margin: 0; min-height: 60vh; display: grid; place-content: center; justify-items: center; text-align: center }
+i { width: 28px; height: 28px; border-radius: 50%; border: 3px solid #94a3b855; border-top-color: #0b7285 }
+i { animation: turn 1s linear infinite }
 @keyframes turn { to { transform: rotate(1turn) } }
 </style></head><body><i></i><p>Loading the demo.<br>The first time takes a few seconds.</p></body></html>"""
 
@@ -96,4 +96,5 @@ def build_gradio() -> Starlette:
 
     from core.ui.demos import build_demo, mount_options  # noqa: PLC0415
 
-    return gradio.mount_gradio_app(FastAPI(), build_demo(), path="/", run_history=False, **mount_options())
+    app: Starlette = gradio.mount_gradio_app(FastAPI(), build_demo(), path="/", run_history=False, **mount_options())
+    return app

@@ -95,8 +95,8 @@ def show_identity(choice: Choice) -> None:
 
 def _choose(label: str, titles: Mapping[str, str], key: str, help: str | None = None) -> None:
     st.selectbox(
-        label, list(titles), format_func=lambda slug: titles.get(slug, slug), key=key, help=help, on_change=_tell_address,
-        persist_state="session",
+        label, list(titles), format_func=lambda slug: titles.get(slug, slug), key=key, help=help,
+        on_change=_tell_address, persist_state="session",
     )  # fmt: skip
 
 
@@ -105,7 +105,9 @@ def show_data(experiment: Experiment) -> None:
     kept: dict[str, Any] = {"on_change": _tell_address, "persist_state": "session"}
     left, right = st.columns(2, gap="medium")
     with left:
-        st.segmented_control("Data", [DRAWN, OWN], key=SOURCE, required=True, width="stretch", help=experiment.data_help, **kept)
+        st.segmented_control(
+            "Data", [DRAWN, OWN], key=SOURCE, required=True, width="stretch", help=experiment.data_help, **kept
+        )
     if st.session_state[SOURCE] == OWN:
         st.text_input("Folder", key=FOLDER, placeholder="/path/to/the/data", **kept)
     with right:

@@ -15,6 +15,11 @@ from core.inference.evaluation import evaluate
 from core.inference.predictor import SegmentationPredictor, load_predictor
 
 
+def grey(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L"))
+
+
 def unknown_run(run_id: str) -> Path:
     raise UserError(f"no run {run_id}")
 
@@ -95,8 +100,8 @@ def test_evaluation_agrees_with_scoring_by_hand(checkpoint_folder: Path, tmp_pat
     hits = wrong = 0
     for path in sorted((tmp_path / "drive/test/images").glob("*.tif")):
         number = path.name[:2]
-        label = np.asarray(Image.open(tmp_path / f"drive/test/1st_manual/{number}_manual1.gif").convert("L")) > 127
-        inside = np.asarray(Image.open(tmp_path / f"drive/test/mask/{number}_test_mask.gif").convert("L")) > 127
+        label = grey(tmp_path / f"drive/test/1st_manual/{number}_manual1.gif") > 127
+        inside = grey(tmp_path / f"drive/test/mask/{number}_test_mask.gif") > 127
         said = (predictor.predict_file(path).probabilities >= 0.5)[inside]
         hits += int((said & label[inside]).sum())
         wrong += int((said ^ label[inside]).sum())

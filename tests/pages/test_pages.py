@@ -1,0 +1,237 @@
+"""The pages through their entry script, without a browser."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import IDENTITY
+from core.experiments import catalogue, find_experiment
+from core.paths import PROJECT
+from core.runs.run import FAILED, FINISHED, Progress, Run
+from core.runs.store import RunStore
+from core.ui import train_start
+
+pytestmark = pytest.mark.filterwarnings("default")  # of Streamlit, MLflow and their dependencies, not of ours
+
+ENTRY = PROJECT / "pages" / "main.py"
+
+
+def open_page(name: str, **query: str | list[str]) -> AppTest:
+    app = AppTest.from_file(str(ENTRY), default_timeout=60).run()
+    app.switch_page(str(PROJECT / "pages" / f"{name}.py"))
+    for key, value in query.items():
+        app.query_params[key] = value
+    return checked(app.run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.warning, app.error, app.success)
+    return "\n".join(str(each.value) for kind in kinds for each in kind)
+
+
+def parameter(app: AppTest, key: str) -> list[str]:
+    value = app.query_params[key]
+    return [value] if isinstance(value, str) else list(value)
+
+
+def button(app: AppTest, label: str) -> object:
+    return next(each for each in app.button if each.label.startswith(label))
+
+
+@pytest.fixture
+def store(home: Path) -> RunStore:
+    return RunStore()
+
+
+def record(store: RunStore, *, status: str | None = FINISHED, dice: float = 0.75, epochs: int = 3, **changes: object) -> Run:
+    """Record a run as a worker would, with a few numbers."""
+    config = find_experiment("vessels").config(recipe="quick", changes={"epochs": epochs, **changes})
+    run = store.create("vessels", config.as_values())
+    store.start(run.id)
+    points = [("step/loss", (step, 1 / step, time.time())) for step in range(1, 7)]
+    points += [("step/learning_rate", (step, 1e-3, time.time())) for step in range(1, 7)]
+    for key in ("train/loss", "val/loss", "val/dice", "val/iou_mean"):
+        points += [(key, (epoch, 0.2 * epoch, time.time())) for epoch in (1, 2)]
+    store.log_points(run.id, points)
+    store.set_best(run.id, 2, {"dice": dice, "iou_mean": 0.6, "loss": 0.3})
+    store.beat(run.id, Progress(6, 9, 2, 3, 12.0, 0))
+    if status:
+        store.finish(run.id, status, "All 3 epochs are done." if status == FINISHED else "Memory is full.")
+    return store.get(run.id)
+
+
+def test_home_shows_every_experiment_and_what_to_do_first() -> None:
+    app = checked(AppTest.from_file(str(ENTRY), default_timeout=60).run())
+    shown = texts(app)
+    for experiment in catalogue().values():
+        assert experiment.title in shown
+        assert experiment.question in shown
+    assert "not measured yet" in shown
+    assert "Nothing has been trained yet" in shown
+
+
+def test_home_shows_the_best_finished_run_with_its_data_and_not_a_failed_one(store: RunStore) -> None:
+    record(store, dice=0.7)
+    record(store, dice=0.8)
+    record(store, dice=0.95, status=FAILED)
+    shown = texts(checked(AppTest.from_file(str(ENTRY), default_timeout=60).run()))
+    assert "**0.800** on drawn pictures" in shown
+    assert "0.950" not in shown
+
+
+def test_home_shows_what_runs(store: RunStore) -> None:
+    run = record(store, status=None)
+    app = checked(AppTest.from_file(str(ENTRY), default_timeout=60).run())
+    assert run.name in texts(app)
+    assert button(app, "Watch")
+
+
+@pytest.mark.parametrize("page", ["home", "train", "runs", "predict"])
+def test_a_page_opens_on_an_empty_home(page: str) -> None:
+    app = open_page(page)
+    assert app.title
+
+
+def test_every_knob_has_a_widget_with_the_recipes_value() -> None:
+    app = open_page("train", experiment="vessels", recipe="reported")
+    values = find_experiment("vessels").config(recipe="reported").as_values()
+    for knob in find_experiment("vessels").config_type.knobs():
+        if knob.name not in IDENTITY:
+            assert app.session_state[f"knob:vessels:unet-small:reported:{knob.name}"] == values[knob.name]
+    widgets = [*app.number_input, *app.selectbox, *app.toggle, *app.text_input]
+    assert len([each for each in widgets if str(each.key).startswith("knob:")]) == len(values) - len(IDENTITY)
+
+
+def test_a_changed_knob_is_marked_enters_the_command_and_the_address_and_can_be_put_back() -> None:
+    app = open_page("train", experiment="vessels", recipe="quick")
+    epochs = app.number_input(key="knob:vessels:unet-small:quick:epochs")
+    checked(epochs.set_value(3).run())
+    assert "● was 6" in texts(app)
+    assert app.code[0].value.endswith("--recipe quick --set epochs=3")
+    assert parameter(app, "set") == ["epochs=3"]
+    checked(button(app, "Back to the recipe").click().run())
+    assert "● was" not in texts(app)
+    assert "set" not in app.query_params
+    assert app.number_input(key="knob:vessels:unet-small:quick:epochs").value == 6
+
+
+def test_the_address_fills_the_form() -> None:
+    app = open_page(
+        "train", experiment="vessels", arm="unet", recipe="reported", seed="7", set=["epochs=4", "flips=true", "loss=bce-dice"]
+    )
+    command = app.code[0].value
+    assert command == (
+        "python -m core train vessels --arm unet --recipe reported --seed 7"
+        " --set epochs=4 --set flips=true --set loss=bce-dice"
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"experiment": "nothing"}, {"experiment": "vessels", "set": ["epochs=-1"]}])
+def test_a_wrong_address_is_told_and_the_form_is_still_there(wrong: dict[str, str | list[str]]) -> None:
+    app = open_page("train", **wrong)
+    assert "asks for something" in app.warning[0].value
+    assert not button(app, "Start training").disabled
+
+
+def test_knobs_survive_a_change_of_page() -> None:
+    app = open_page("train", experiment="vessels", recipe="quick")
+    checked(app.number_input(key="knob:vessels:unet-small:quick:epochs").set_value(3).run())
+    app.switch_page(str(PROJECT / "pages" / "predict.py")).run()
+    app.query_params.clear()
+    checked(app.switch_page(str(PROJECT / "pages" / "train.py")).run())
+    assert app.code[0].value.endswith("--recipe quick --set epochs=3")
+
+
+def test_another_recipe_brings_its_own_values() -> None:
+    app = open_page("train", experiment="vessels", recipe="quick", set=["epochs=3"])
+    checked(app.selectbox(key="train-recipe").set_value("reported").run())
+    assert app.code[0].value.endswith("--recipe reported")
+    assert app.number_input(key="knob:vessels:unet-small:reported:epochs").value == 100
+
+
+def test_start_is_disabled_with_the_reason_where_the_data_cannot_be_read() -> None:
+    app = open_page("train", experiment="vessels", data="/nowhere/at/all")
+    assert button(app, "Start training").disabled
+    assert "There is no folder /nowhere/at/all" in texts(app)
+
+
+def test_start_launches_and_leads_to_the_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.launcher.ProcessExecutor.start", lambda *_: None)
+    app = open_page("train", experiment="vessels", recipe="quick", set=["epochs=2"])
+    checked(button(app, "Start training").click().run())
+    (run,) = store.runs()
+    assert run.config["epochs"] == 2
+    assert app.title[0].value == "Runs"
+    assert parameter(app, "run") == [run.short_id]
+
+
+def test_check_says_what_is_missing() -> None:
+    from core.ui.choice import Choice
+
+    config, said = train_start.check(Choice("vessels", "unet-small", "quick", data=""))
+    assert config is None
+    assert said.startswith("Give a folder.")
+
+
+def test_a_finished_run_says_how_it_ended_and_its_best(store: RunStore) -> None:
+    run = record(store, dice=0.8123)
+    app = open_page("runs", run=run.short_id)
+    assert app.success[0].value == "All 3 epochs are done."
+    assert [each.value for each in app.metric if each.label == "Best Dice, epoch 2"] == ["0.8123"]
+    assert not [each for each in app.button if each.label == "Stop"]
+    assert not button(app, "Try it on a picture").disabled
+
+
+def test_a_failed_run_is_never_shown_as_anything_else(store: RunStore) -> None:
+    run = record(store, status=FAILED)
+    app = open_page("runs", run=run.id)
+    assert app.error[0].value == "Memory is full."
+    assert not app.success
+
+
+def test_a_running_run_shows_its_progress_and_can_be_stopped(store: RunStore) -> None:
+    run = record(store, status=None)
+    app = open_page("runs")
+    assert parameter(app, "run") == [run.short_id]
+    assert [each.value for each in app.metric if each.label == "Epochs done"] == ["2 of 3"]
+    checked(button(app, "Stop").click().run())
+    assert store.get(run.id).stopping
+    assert button(app, "Stop").disabled
+
+
+def test_an_unknown_run_is_told_with_what_to_do() -> None:
+    app = open_page("runs", run="abcdef01")
+    assert "is not known" in app.warning[0].value
+
+
+def test_the_table_lists_and_filters_all_runs(store: RunStore) -> None:
+    record(store)
+    record(store, status=FAILED)
+    app = open_page("runs")
+    checked(app.segmented_control(key="runs-view").set_value("All runs").run())
+    assert sorted(app.dataframe[0].value["State"]) == ["failed", "finished"]
+    checked(app.text_input(key="runs-search").set_value("Memory").run())
+    assert list(app.dataframe[0].value["State"]) == ["failed"]
+    checked(app.text_input(key="runs-search").set_value("nothing like it").run())
+    assert "No run fits" in app.info[0].value
+
+
+def test_again_opens_the_form_with_the_runs_settings(store: RunStore) -> None:
+    run = record(store, epochs=9)
+    app = open_page("runs", run=run.id)
+    checked(button(app, "Train again").click().run())
+    assert app.code[0].value.endswith("--recipe quick --set epochs=9")
+
+
+def test_the_demo_is_embedded_from_this_server_with_the_run() -> None:
+    app = open_page("predict", run="0123456789abcdef0123456789abcdef")
+    source = app.get("iframe")[0].proto.src
+    assert re.match(r"/gradio/\?run=0123456789abcdef0123456789abcdef&__theme=", source)
