@@ -39,6 +39,27 @@ def find_field_of_view(pixels: Pixels) -> Mask:
     return np.asarray(enlarged > 0.5)
 
 
+def normalise_locally(image: FloatImage, inside: Mask) -> FloatImage:
+    """Make mean 0 and standard deviation 1 in the neighbourhood of each pixel, which takes uneven light away.
+
+    The neighbourhood is a Gaussian of a sixteenth of the field of view's width; only pixels inside are counted.
+
+    Args:
+        image: ``(H, W, C)``.
+        inside: ``(H, W)``; what lies outside becomes 0.
+    """
+    weight = inside.astype(np.float32)[:, :, None]
+    sigma = max(1.0, int(inside.any(axis=0).sum()) / 16)
+
+    def blurred(values: FloatImage) -> FloatImage:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32).reshape(values.shape)
+
+    share = blurred(weight).reshape(weight.shape) + np.float32(1e-6)
+    mean = blurred(image * weight) / share
+    variance = blurred((image - mean) ** 2 * weight) / share
+    return np.asarray((image - mean) / np.sqrt(variance + np.float32(1e-5)) * weight, np.float32)
+
+
 @dataclass(frozen=True)
 class FundusPreparation:
     """How a photograph becomes a network's input, and a probability map goes back to the photograph's size.
@@ -47,7 +68,7 @@ class FundusPreparation:
         colour: ``rgb``; ``green``, the channel in which vessels stand out most; ``grey``, the luma of ITU-R BT.601
             (0.299 R + 0.587 G + 0.114 B).
         normalise: ``unit`` divides by 255; ``field-of-view`` makes mean 0 and standard deviation 1 inside the field of
-            view, per channel, and sets everything outside to 0.
+            view, per channel, and sets everything outside to 0; ``local`` does so in the neighbourhood of each pixel.
         size: Side of the square the whole picture is resized to, in pixels; 0 keeps its shape.
         diameter: The picture is scaled so that its field of view is this wide, in pixels; 0 keeps its scale. It makes
             vessels of cameras with different resolutions equally wide for the network.
@@ -86,6 +107,8 @@ class FundusPreparation:
         if self.normalise == "unit":
             return image
         inside = resize(field_of_view.astype(np.float32), size) > 0.5
+        if self.normalise == "local":
+            return normalise_locally(image, inside)
         seen = image[inside] if inside.any() else image.reshape(-1, image.shape[2])
         mean = np.asarray(seen.mean(axis=0, dtype=np.float64), np.float32)  # float32 sums go astray by percents
         deviation = np.asarray(seen.std(axis=0, dtype=np.float64) + 1e-3, np.float32)

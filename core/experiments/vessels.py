@@ -35,8 +35,9 @@ class VesselsConfig(RunConfig):
     )  # fmt: skip
     normalise: str = knob(
         "field-of-view",
-        "unit divides by 255; field-of-view makes mean 0 and deviation 1 inside the round part that shows the retina.",
-        choices=("field-of-view", "unit"), group="Pictures", advanced=True,
+        "unit divides by 255; field-of-view makes mean 0 and deviation 1 inside the round part that shows the retina; "
+        "local does so around each pixel, which takes uneven light away.",
+        choices=("field-of-view", "local", "unit"), group="Pictures", advanced=True,
     )  # fmt: skip
     size: int = knob(0, "Resize whole pictures to a square of this side; 0 keeps their shape.", low=0, high=4096,
                      unit="pixels", group="Pictures", advanced=True)  # fmt: skip
@@ -114,7 +115,7 @@ class Vessels(Experiment):
             "the same 20 whole pictures a hundred times.",
             {
                 "epochs": 20, "batch_size": 8, "learning_rate": 4e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
-                "gradient_clip": 1.0, "diameter": 540, "patch": 160, "patches": 24, "colour_shift": 0.15,
+                "gradient_clip": 1.0, "diameter": 540, "patch": 160, "patches": 30, "colour_shift": 0.15,
                 "test_flips": True,
             },
         ),

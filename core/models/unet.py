@@ -17,7 +17,8 @@ class DoubleConvolution(nn.Sequential):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         layers: list[nn.Module] = []
         for channels in (in_channels, out_channels):
-            layers += [nn.Conv2d(channels, out_channels, 3, padding=1), nn.BatchNorm2d(out_channels), nn.ReLU()]
+            convolution = nn.Conv2d(channels, out_channels, 3, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
         super().__init__(*layers)
 
 
@@ -26,7 +27,7 @@ class UpBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.up = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)
+        self.up = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=False)
         self.convolve = DoubleConvolution(2 * out_channels, out_channels)
 
     def forward(self, features: Tensor, skip: Tensor) -> Tensor:
@@ -38,8 +39,10 @@ class UpBlock(nn.Module):
 class UNet(nn.Module):
     """Encoder and decoder with skip concatenation; logits of the picture's own size.
 
-    With ``in_channels=1``, ``widths=(64, 128, 256, 512)``, ``bottleneck=1024`` and the 3×3 head it has 31,042,881
-    parameters: 31,031,105 in convolutions and their biases, 11,776 in batch normalisation.
+    With ``in_channels=1``, ``widths=(64, 128, 256, 512)``, ``bottleneck=1024`` and the 3×3 head it has 31,036,033
+    parameters: 31,024,257 in convolutions, 11,776 in batch normalisation. Only the head has a bias: batch
+    normalisation takes away what a bias before it adds, while its gradient takes time. With all the
+    useless biases it would be 31,042,881, the same 31.04 million.
 
     Pictures whose sides are no multiple of ``2 ** len(widths)`` are padded by repeating the border, and the logits
     are cropped back.
