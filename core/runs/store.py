@@ -23,7 +23,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.search_utils import SearchUtils
 
 from core.errors import UserError
-from core.paths import home, logs_folder
+from core.paths import home, locked_file, logs_folder
 from core.runs.liveness import is_alive, this_process
 from core.runs.run import FAILED, FINISHED, RUNNING, SCHEDULED, Progress, Run
 
@@ -50,7 +50,12 @@ class RunStore:
             UserError: If the home folder cannot be written.
         """
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _embedded_uri()
-        self._client = MlflowClient(tracking_uri=self.uri)
+        if self.uri == _embedded_uri():
+            with locked_file(home() / "mlflow.lock"):  # two processes that both make the tables spoil them
+                self._client = MlflowClient(tracking_uri=self.uri)
+                self._client.search_experiments(max_results=1)
+        else:
+            self._client = MlflowClient(tracking_uri=self.uri)
 
     def create(self, slug: str, config: Mapping[str, Any], *, name: str = "") -> Run:
         """Record a run that is to be started, with its whole config."""

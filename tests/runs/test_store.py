@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import UserError
 from core.experiments import find_experiment
+from core.paths import PROJECT
 from core.runs import store as store_module
 from core.runs.liveness import identify, this_process
 from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Progress
@@ -121,6 +122,16 @@ def test_runs_are_listed_newest_first_by_experiment(store: RunStore) -> None:
     second = store.create("vessels", CONFIG)
     assert [run.id for run in store.runs(slug="vessels")] == [second.id, first.id]
     assert store.runs(slug="another") == []
+
+
+def test_a_new_home_can_be_opened_by_several_processes_at_once(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "new"))
+    program = "from core.runs.store import RunStore; print(RunStore().runs())"
+    started = [
+        subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate()[0].strip() for process in started] == ["[]"] * 3
 
 
 def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
