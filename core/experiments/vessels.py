@@ -115,7 +115,7 @@ class Vessels(Experiment):
             "the same 20 whole pictures a hundred times.",
             {
                 "epochs": 20, "batch_size": 8, "learning_rate": 4e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
-                "gradient_clip": 1.0, "diameter": 540, "patch": 160, "patches": 30, "colour_shift": 0.15,
+                "gradient_clip": 1.0, "diameter": 720, "patch": 160, "patches": 30, "colour_shift": 0.15,
                 "test_flips": True,
             },
         ),

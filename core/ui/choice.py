@@ -4,11 +4,11 @@ The address is the truth: a reload, the back button and a shared link find the s
 the visitor comes back from another page, the widgets' own memory does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.config import RunConfig
+from core.config import IDENTITY, Knob, RunConfig
 from core.errors import UserError
 from core.experiments import catalogue, find_experiment
 from core.experiments.experiment import SYNTHETIC, Experiment
@@ -18,7 +18,7 @@ Query = dict[str, str | list[str]]
 
 @dataclass(frozen=True)
 class Choice:
-    """A valid choice of experiment, arm, recipe and knobs; the data may still be wrong."""
+    """An experiment, arm, recipe and knobs that exist; the data may be wrong and the knobs may not go together."""
 
     slug: str
     arm: str
@@ -36,7 +36,7 @@ class Choice:
         """Return the config.
 
         Raises:
-            UserError: If a knob's value is not allowed.
+            UserError: If the knobs do not go together.
         """
         return self.experiment.config(
             arm=self.arm, recipe=self.recipe, data=self.data, seed=self.seed, changes=self.changes
@@ -73,8 +73,18 @@ def choice_of(slug: str, config: RunConfig) -> Choice:
     return Choice(slug, config.arm, config.recipe, config.data, config.seed, find_experiment(slug).changed(config))
 
 
+def own_knobs(config_type: type[RunConfig]) -> list[Knob]:
+    """Return the knobs that are not part of a run's identity."""
+    return [each for each in config_type.knobs() if each.name not in IDENTITY]
+
+
+def changed_from(recipe: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that differ from a recipe's; the order is the recipe's."""
+    return {name: values[name] for name, value in recipe.items() if name in values and values[name] != value}
+
+
 def read_choice(query: Mapping[str, str], assignments: list[str]) -> Choice:
-    """Return the choice an address stands for.
+    """Return the choice an address stands for. Its knobs are allowed one by one; whether they go together is not said.
 
     Args:
         query: Single parameters.
@@ -83,16 +93,22 @@ def read_choice(query: Mapping[str, str], assignments: list[str]) -> Choice:
     Raises:
         UserError: If it names something unknown or a value that is not allowed.
     """
-    start = first_choice(query.get("experiment", ""))
-    pairs = [each.partition("=")[::2] for each in assignments]
     try:
-        config = start.experiment.config(
-            arm=query.get("arm", ""),
-            recipe=query.get("recipe", ""),
-            data=query.get("data", ""),
-            seed=start.experiment.config_type(seed=query.get("seed", 0)).seed,  # type: ignore[arg-type]
-            changes=dict(pairs),
-        )
+        start = first_choice(query.get("experiment", ""))
+        experiment = start.experiment
+        arm, recipe = experiment.arm(query.get("arm", "")), experiment.recipe(query.get("recipe", ""))
+        seed = next(each for each in experiment.config_type.knobs() if each.name == "seed").parse(query.get("seed", 0))
+        plain = Choice(start.slug, arm.slug, recipe.slug, query.get("data", SYNTHETIC), seed)
+        given = dict(_parse(experiment.config_type, assignments))
     except UserError as error:
         raise UserError(f"The address of this page asks for something that is not there. {error}") from error
-    return choice_of(start.slug, config)
+    return replace(plain, changes=changed_from(plain.as_recipe().as_values(), given))
+
+
+def _parse(config_type: type[RunConfig], assignments: list[str]) -> Iterator[tuple[str, Any]]:
+    knobs = {each.name: each for each in own_knobs(config_type)}
+    for each in assignments:
+        name, _, value = each.partition("=")
+        if name not in knobs:
+            raise UserError(f"There is no knob called {name!r}.")
+        yield name, knobs[name].parse(value)

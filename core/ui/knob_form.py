@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.config import IDENTITY, Knob, RunConfig
+from core.config import Knob
 from core.ui.wording import say_value, title_of_knob
 
 COLUMNS = 2
@@ -15,11 +15,6 @@ COLUMNS = 2
 def knob_key(slug: str, arm: str, recipe: str, name: str) -> str:
     """Return the key of a knob's widget: each arm and recipe has its own, as it has its own values."""
     return f"knob:{slug}:{arm}:{recipe}:{name}"
-
-
-def own_knobs(config_type: type[RunConfig]) -> list[Knob]:
-    """Return the knobs that are not part of a run's identity."""
-    return [each for each in config_type.knobs() if each.name not in IDENTITY]
 
 
 def show_knobs(

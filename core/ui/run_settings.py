@@ -8,7 +8,7 @@ from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.runs.launcher import command_of
 from core.runs.run import Run
-from core.ui.knob_form import own_knobs
+from core.ui.choice import own_knobs
 from core.ui.wording import say_value, title_of_knob
 
 FACTS = {

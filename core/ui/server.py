@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -37,7 +40,7 @@ class LazyGradio:
         self._build = build or build_gradio
         self._app: asyncio.Future[Starlette] | None = None
         self._life: asyncio.Task[None] | None = None
-        self._closing: asyncio.Event | None = None
+        self._closing = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, starting the demos first if nobody did."""
@@ -45,27 +48,57 @@ class LazyGradio:
         if not ready.done() and _is_page(scope):
             await HTMLResponse(WAITING, headers={"Cache-Control": "no-store"})(scope, receive, send)
             return
-        app = await asyncio.shield(ready)
-        await app(scope, receive, send)
+        try:
+            app = await asyncio.shield(ready)
+        except Exception:
+            self._app = None  # the next request tries again
+            raise
+        serving, closing = asyncio.ensure_future(app(scope, receive, send)), asyncio.ensure_future(self._closing.wait())
+        try:
+            await asyncio.wait((serving, closing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closing.cancel()
+            open_still = serving.cancel()
+        if not open_still:
+            await serving
 
     @asynccontextmanager
     async def lifespan(self, _app: Any) -> AsyncIterator[None]:
         """End the demos with the server."""
+        self._listen_for_the_end()
         try:
             yield
         finally:
-            if self._life is not None and self._closing is not None:
-                self._closing.set()
+            self._closing.set()
+            if self._life is not None:
                 await self._life
+
+    def _listen_for_the_end(self) -> None:
+        """Close open streams as soon as the server is told to end.
+
+        Every open demo holds a stream, and the server waits for all requests before it ends a lifespan: one forgotten
+        tab would keep it from stopping.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
+
+            def end(number: int, frame: FrameType | None, before: Any = before) -> None:
+                loop.call_soon_threadsafe(self._closing.set)
+                if callable(before):
+                    before(number, frame)
+
+            signal.signal(number, end)
 
     def _start(self) -> "asyncio.Future[Starlette]":
         if self._app is None:
             self._app = asyncio.get_running_loop().create_future()
-            self._closing = asyncio.Event()
-            self._life = asyncio.create_task(self._live(self._app, self._closing))
+            self._life = asyncio.create_task(self._live(self._app))
         return self._app
 
-    async def _live(self, ready: "asyncio.Future[Starlette]", closing: asyncio.Event) -> None:
+    async def _live(self, ready: "asyncio.Future[Starlette]") -> None:
         """Hold the demos' lifespan open from start to end in one task, as its cancel scopes demand.
 
         Without it the pages of Gradio load and every queued call hangs for ever.
@@ -74,11 +107,10 @@ class LazyGradio:
             app = await asyncio.to_thread(self._build)
             async with app.router.lifespan_context(app):
                 ready.set_result(app)
-                await closing.wait()
+                await self._closing.wait()
         except Exception as error:
             if ready.done():
                 raise
-            self._app = None  # the next request tries again
             ready.set_exception(error)
 
 

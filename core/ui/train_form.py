@@ -1,6 +1,7 @@
 """The Train page's form: experiment, arm, recipe, data, seed and knobs, kept in the address and in the widgets."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -8,8 +9,8 @@ import streamlit as st
 from core.errors import UserError
 from core.experiments import catalogue
 from core.experiments.experiment import SYNTHETIC, Experiment
-from core.ui.choice import Choice, first_choice, read_choice
-from core.ui.knob_form import knob_key, own_knobs, show_knobs
+from core.ui.choice import Choice, changed_from, first_choice, own_knobs, read_choice
+from core.ui.knob_form import knob_key, show_knobs
 
 EXPERIMENT, ARM, RECIPE, SOURCE, FOLDER, SEED = (
     f"train-{each}" for each in ("exp", "arm", "recipe", "source", "folder", "seed")
@@ -41,13 +42,9 @@ def _remembered() -> Choice:
     recipe = state.get(RECIPE) if state.get(RECIPE) in recipes else start.recipe
     data = state.get(FOLDER, "").strip() if state.get(SOURCE) == OWN else SYNTHETIC
     chosen = Choice(experiment.slug, str(arm), str(recipe), data, state.get(SEED) or 0)
-    values = chosen.as_recipe().as_values()
-    changes = {}
-    for knob in own_knobs(experiment.config_type):
-        value = state.get(_key(chosen, knob.name))
-        if value is not None and value != values[knob.name]:  # an emptied number goes back to the recipe
-            changes[knob.name] = value
-    return Choice(chosen.slug, chosen.arm, chosen.recipe, chosen.data, chosen.seed, changes)
+    keys = {knob.name: _key(chosen, knob.name) for knob in own_knobs(experiment.config_type)}
+    shown = {name: state[key] for name, key in keys.items() if state.get(key) is not None}  # an emptied number is None
+    return replace(chosen, changes=changed_from(chosen.as_recipe().as_values(), shown))
 
 
 def _key(choice: Choice, name: str) -> str:
@@ -62,8 +59,8 @@ def _fill(choice: Choice) -> None:
     }  # fmt: skip
     if choice.data != SYNTHETIC:
         values[FOLDER] = choice.data
-    config = choice.config().as_values()
-    values |= {_key(choice, knob.name): config[knob.name] for knob in own_knobs(choice.experiment.config_type)}
+    knobs = choice.as_recipe().as_values() | dict(choice.changes)
+    values |= {_key(choice, knob.name): knobs[knob.name] for knob in own_knobs(choice.experiment.config_type)}
     for key, value in values.items():
         if st.session_state.get(key) != value:
             st.session_state[key] = value

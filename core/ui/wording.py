@@ -13,7 +13,7 @@ from core.runs.run import Run
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
-        "starting": "gray",
+        "waiting": "gray",
         "running": "blue",
         "stopping": "orange",
         "finished": "green",
@@ -23,7 +23,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
 )
 ICONS: Mapping[str, str] = MappingProxyType(
     {
-        "starting": ":material/hourglass_top:",
+        "waiting": ":material/hourglass_top:",
         "running": ":material/play_circle:",
         "stopping": ":material/pending:",
         "finished": ":material/check_circle:",

@@ -33,7 +33,17 @@ def checked(app: AppTest) -> AppTest:
 
 
 def texts(app: AppTest) -> str:
-    kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.warning, app.error, app.success)
+    kinds = (
+        app.title,
+        app.header,
+        app.subheader,
+        app.markdown,
+        app.caption,
+        app.info,
+        app.warning,
+        app.error,
+        app.success,
+    )
     return "\n".join(str(each.value) for kind in kinds for each in kind)
 
 
@@ -51,7 +61,9 @@ def store(home: Path) -> RunStore:
     return RunStore()
 
 
-def record(store: RunStore, *, status: str | None = FINISHED, dice: float = 0.75, epochs: int = 3, **changes: object) -> Run:
+def record(
+    store: RunStore, *, status: str | None = FINISHED, dice: float = 0.75, epochs: int = 3, **changes: object
+) -> Run:
     """Record a run as a worker would, with a few numbers."""
     config = find_experiment("vessels").config(recipe="quick", changes={"epochs": epochs, **changes})
     run = store.create("vessels", config.as_values())
@@ -125,7 +137,12 @@ def test_a_changed_knob_is_marked_enters_the_command_and_the_address_and_can_be_
 
 def test_the_address_fills_the_form() -> None:
     app = open_page(
-        "train", experiment="vessels", arm="unet", recipe="reported", seed="7", set=["epochs=4", "flips=true", "loss=bce-dice"]
+        "train",
+        experiment="vessels",
+        arm="unet",
+        recipe="reported",
+        seed="7",
+        set=["epochs=4", "flips=true", "loss=bce-dice"],
     )
     command = app.code[0].value
     assert command == (
@@ -161,6 +178,25 @@ def test_start_is_disabled_with_the_reason_where_the_data_cannot_be_read() -> No
     app = open_page("train", experiment="vessels", data="/nowhere/at/all")
     assert button(app, "Start training").disabled
     assert "There is no folder /nowhere/at/all" in texts(app)
+
+
+def test_a_folder_of_ones_own_is_asked_for_and_checked(tmp_path: Path) -> None:
+    app = open_page("train", experiment="vessels", recipe="quick")
+    checked(app.segmented_control(key="train-source").set_value("A folder of mine").run())
+    assert button(app, "Start training").disabled
+    assert "Give a folder." in texts(app)
+    find_experiment("vessels").make_data(tmp_path / "drawn", n=4, seed=0)
+    checked(app.text_input(key="train-folder").set_value(str(tmp_path / "drawn")).run())
+    assert not button(app, "Start training").disabled
+    assert app.code[0].value.endswith(f"--data {tmp_path / 'drawn'}")
+    assert parameter(app, "data") == [str(tmp_path / "drawn")]
+
+
+def test_knobs_that_do_not_go_together_disable_start_and_stay_as_they_were_set() -> None:
+    app = open_page("train", experiment="vessels", recipe="quick", set=["patch=0"])
+    assert button(app, "Start training").disabled
+    assert "whole pictures may differ in size" in texts(app)
+    assert app.number_input(key="knob:vessels:unet-small:quick:patch").value == 0
 
 
 def test_start_launches_and_leads_to_the_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,88 @@
+"""The demos beside the pages: one real call through the one port, and the page that waits for them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from gradio_client import Client
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+
+from core.ui.server import LazyGradio
+from tests.e2e.serving import Server
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.mark.slow
+def test_a_program_can_call_a_demo_through_the_one_port(server: Server) -> None:
+    client = Client(f"{server.url}/gradio/", verbose=False, httpx_kwargs={"timeout": 90})
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert "/vessels" in named
+    with pytest.raises(Exception, match=r"(?i)picture"):
+        client.predict(None, "", 0.5, api_name="/vessels")
+
+
+def small_app(events: list[str], failures: list[str]) -> Starlette:
+    if failures:
+        raise RuntimeError(failures.pop())
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        events.append(f"begin {id(asyncio.current_task())}")
+        yield
+        events.append(f"end {id(asyncio.current_task())}")
+
+    return Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))], lifespan=lifespan)
+
+
+def serve(events: list[str], failures: list[str]) -> Starlette:
+    lazy = LazyGradio(lambda: small_app(events, failures))
+    return Starlette(routes=[Mount("/gradio", lazy)], lifespan=lazy.lifespan)
+
+
+def test_nothing_is_built_before_it_is_asked_for_and_all_of_it_ends_in_the_task_where_it_began() -> None:
+    events: list[str] = []
+    with TestClient(serve(events, [])) as client:
+        assert events == []
+        assert client.get("/gradio/").text == "here"
+        assert client.get("/gradio/").text == "here"
+        assert len(events) == 1
+    assert events[1] == events[0].replace("begin", "end")
+
+
+def test_a_server_that_nobody_asked_for_a_demo_ends_without_building_one() -> None:
+    events: list[str] = []
+    with TestClient(serve(events, [])):
+        pass
+    assert events == []
+
+
+def test_a_browser_that_comes_too_early_is_told_to_wait_and_then_gets_the_demo() -> None:
+    with TestClient(serve([], [])) as client:
+        browser = {"Accept": "text/html"}
+        first = client.get("/gradio/", headers=browser)
+        assert "Loading the demo" in first.text
+        assert client.get("/gradio/").text == "here"
+        assert client.get("/gradio/", headers=browser).text == "here"
+
+
+def test_a_demo_that_failed_to_start_is_tried_again() -> None:
+    events: list[str] = []
+    with TestClient(serve(events, ["no memory"])) as client:
+        with pytest.raises(RuntimeError, match="no memory"):
+            client.get("/gradio/")
+        assert client.get("/gradio/").text == "here"
+
+
+def test_a_browser_is_not_kept_waiting_for_a_demo_that_failed() -> None:
+    with TestClient(serve([], ["no memory"]), raise_server_exceptions=False) as client:
+        browser = {"Accept": "text/html"}
+        assert "Loading the demo" in client.get("/gradio/", headers=browser).text
+        while "Loading the demo" in (answer := client.get("/gradio/", headers=browser)).text:
+            time.sleep(0.01)
+        assert answer.status_code == 500
