@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import streamlit as st
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
-from core.ui.server import LazyGradio
+from core.ui.server import LazyGradio, send_plotly
 
 demos = LazyGradio()
 app = st.App(
     Path(__file__).resolve().parent / "pages" / "main.py",
-    routes=[Mount("/gradio", demos)],
+    routes=[Mount("/gradio", demos), Route("/plotly.min.js", send_plotly)],
     lifespan=demos.lifespan,
 )

@@ -65,7 +65,7 @@ Terms of the data: {card["terms"]}
 
 Made by `{card["command"]}` (epoch {card["epoch"]} kept), commit {card["facts"]["commit"]}, {card["facts"]["machine"]}.
 
-Scores on the {test["pictures"]} pictures of its test split, none of which it saw, inside the field of view, pooled over pixels:
+Scores on the {test["pictures"]} pictures of its test split, which it never saw, inside the field of view, pooled:
 
 {table}
 

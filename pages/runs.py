@@ -22,7 +22,8 @@ if not runs and not wanted:
     st.stop()
 
 with switch:
-    view = st.segmented_control("View", [ONE, ALL], default=ONE, key=VIEW, required=True, label_visibility="collapsed")
+    st.session_state.setdefault(VIEW, ONE)
+    view = st.segmented_control("View", [ONE, ALL], key=VIEW, required=True, label_visibility="collapsed")
 if view == ALL:
     show_table(store, runs)
     st.stop()

@@ -20,7 +20,7 @@ MARKED = 60
 def draw_steps(curve: Curve, *, strength: float, log: bool) -> Figure:
     """Return the loss of every step, faint, under its moving average."""
     steps, values = curve
-    raw = _line(thin(curve), "each step", TRAINING, width=1, opacity=0.3)
+    raw = _line(thin(curve), "each step", TRAINING, width=1, opacity=0.4)
     smoothed = _line(thin((steps, smooth(values, strength))), "smoothed", TRAINING, width=2.5)
     return _figure([raw, smoothed] if strength else [_line(thin(curve), "each step", TRAINING)], "step", log=log)
 
@@ -62,13 +62,14 @@ def _figure(lines: list[Figure], along: str, *, log: bool) -> Figure:
     few = max((int(each["x"][-1]) for each in lines if len(each["x"])), default=0) <= 12
     layout = {
         "height": HEIGHT,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "margin": {"l": 8, "r": 8, "t": 26, "b": 8},
         "hovermode": "x unified",
         "uirevision": "log" if log else "linear",
         "colorway": COLOURS,
         "showlegend": len(lines) > 1,
-        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": {"text": ""}},
-        "xaxis": {"title": {"text": along}, "automargin": True} | ({"dtick": 1} if along == "epoch" and few else {}),
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "xanchor": "left", "title": {"text": ""}},
+        "xaxis": {"title": {"text": along, "font": {"size": 12}, "standoff": 6}, "automargin": True}
+        | ({"dtick": 1} if along == "epoch" and few else {}),
         "yaxis": {"type": "log" if log else "linear", "automargin": True, "title": {"text": ""}},
     }
     return {"data": lines, "layout": layout}

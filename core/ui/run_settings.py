@@ -36,7 +36,8 @@ def show_settings(run: Run, experiment: Experiment) -> None:
     st.code(command_of(run.slug, config), language="bash", wrap_lines=True)
     changed = experiment.changed(config)
     title = experiment.recipe(config.recipe).title
-    with st.expander(f"Knobs · {len(changed)} differ from the recipe {title}", expanded=True):
+    differ = f"{len(changed)} changed from" if changed else "all as in"
+    with st.expander(f"Knobs · {differ} the recipe {title}", expanded=True):
         recipe = experiment.config(arm=config.arm, recipe=config.recipe, data=config.data, seed=config.seed).as_values()
         values = config.as_values()
         knobs = sorted(own_knobs(experiment.config_type), key=lambda each: each.name not in changed)

@@ -1,17 +1,19 @@
 """Gradio beside the pages on one port, built when somebody first asks for it."""
 
 import asyncio
+import importlib.util
 import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import FileResponse, HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 WAITING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
@@ -130,3 +132,10 @@ def build_gradio() -> Starlette:
 
     app: Starlette = gradio.mount_gradio_app(FastAPI(), build_demo(), path="/", run_history=False, **mount_options())
     return app
+
+
+async def send_plotly(_request: Request) -> FileResponse:
+    """Send the program that draws the charts, which comes with the Plotly package: no other server is asked for it."""
+    found = importlib.util.find_spec("plotly")
+    path = Path(str(found.origin if found else "")).parent / "package_data" / "plotly.min.js"
+    return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})

@@ -148,6 +148,14 @@ def test_knobs_survive_a_reload_and_a_change_of_page(tab: Tab) -> None:
     expect(page.get_by_text("--set epochs=3")).to_be_visible()
 
 
+def test_the_demo_is_embedded_and_asks_nobody_else(tab: Tab) -> None:
+    page = tab.open("/predict")
+    demo = page.frame_locator("iframe")
+    expect(demo.get_by_text("Retinal vessels").first).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert tab.foreign == []
+
+
 @pytest.mark.parametrize("path", ["/", "/train", "/runs", "/predict"])
 def test_a_phone_shows_a_page_without_scrolling_sideways(path: str, open_tab: Callable[..., Tab]) -> None:
     page = open_tab(width=390, height=844).open(path)

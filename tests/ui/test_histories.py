@@ -1,0 +1,50 @@
+import time
+
+import numpy as np
+import pytest
+
+from core.runs.run import FINISHED, Progress
+from core.runs.store import RunStore
+from core.ui.histories import Histories, smooth, thin
+
+
+def points(first: int, last: int) -> list[tuple[str, tuple[int, float, float]]]:
+    return [("step/loss", (step, 1 / step, time.time())) for step in range(first, last + 1)]
+
+
+@pytest.mark.filterwarnings("default")  # of MLflow and SQLAlchemy
+def test_a_curve_read_piece_by_piece_is_the_whole_history_and_is_left_alone_after_the_end() -> None:
+    store = RunStore()
+    run = store.create("vessels", {"arm": "unet", "recipe": "quick", "seed": 0})
+    store.start(run.id)
+    known = Histories()
+    for first, last in ((1, 5), (6, 6), (7, 20)):
+        store.log_points(run.id, points(first, last))
+        store.beat(run.id, Progress(step=last))
+        steps, values = known.read(store, store.get(run.id), "step/loss")
+        whole = store.history(run.id, "step/loss")
+        assert steps.tolist() == [each[0] for each in whole] == list(range(1, last + 1))
+        assert values.tolist() == [each[1] for each in whole]
+    store.finish(run.id, FINISHED, "done")
+    ended = store.get(run.id)
+    known.read(store, ended, "step/loss")
+    store.extend_history = None  # type: ignore[assignment, method-assign] - nothing may be read from now on
+    assert len(known.read(store, ended, "step/loss")[0]) == 20
+
+
+def test_smoothing_keeps_a_constant_and_zero_changes_nothing() -> None:
+    values = np.random.default_rng(0).random(50)
+    np.testing.assert_allclose(smooth(np.full(50, 3.0), 0.97), 3.0)
+    np.testing.assert_allclose(smooth(values, 0.0), values)
+    assert smooth(values, 0.9).std() < values.std()
+
+
+@pytest.mark.parametrize("count", [10, 999, 1001, 2000, 12_345])
+def test_thinning_keeps_every_peak_and_the_order(count: int) -> None:
+    values = np.random.default_rng(count).random(count)
+    values[count // 3], values[-1] = 50.0, -50.0
+    steps, kept = thin((np.arange(count), values), most=1000)
+    assert len(steps) <= max(1000 + 50, min(count, 1000))
+    assert (np.diff(steps) > 0).all()
+    assert {kept.max(), kept.min()} == {50.0, -50.0}
+    np.testing.assert_array_equal(values[steps], kept)
