@@ -46,7 +46,8 @@ def at_home(trained: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[st
 def test_train_ends_with_one_document_of_the_promised_keys(trained: dict[str, str]) -> None:
     answer = json.loads(trained["answer"])
     assert answer["status"] == "FINISHED"
-    assert 0 < answer["best"]["dice"] <= 1
+    assert 0 <= answer["best"]["dice"] <= 1
+    assert 0 < answer["best"]["roc_auc"] < 1
     assert {"run", "status", "best", "epoch", "seconds"} <= set(answer)
 
 

@@ -50,10 +50,8 @@ def show_scores(place: DeltaGenerator, experiment: Experiment, runs: Iterable[Ru
         rows.append(f"| {title} | {claim} | {measured} |")
     with place.container():
         st.markdown("\n".join(rows))
-        sources = "; ".join(
-            f"{title_of_score(experiment, each.score)}: {each.source}" for each in _one_of_each(experiment)
-        )
-        st.caption(f"Reported – {sources}. Here – validation pictures of the data named; other data, other numbers.")
+        sources = "; ".join(each.source for each in _one_of_each(experiment))
+        st.caption(f"Reported by: {sources}. Best here is on validation pictures; different data do not compare.")
 
 
 def _one_of_each(experiment: Experiment) -> list[Reported]:

@@ -14,7 +14,7 @@ def show_reported(choice: Choice) -> None:
     experiment = choice.experiment
     fitting = [each for each in experiment.reported if each.arm in ("", choice.arm)]
     if fitting:
-        with st.expander("Numbers that others report"):
+        with st.expander("Numbers that others report", expanded=True):
             lines = [
                 f"- {title_of_score(experiment, each.score)} **{each.value:.3f}**"
                 f"{f' on {each.data}' if each.data else ''} – {each.source}"

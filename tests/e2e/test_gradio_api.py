@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from core.ui.server import LazyGradio
 from tests.e2e.serving import Server
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default")]
 
 
 @pytest.mark.slow

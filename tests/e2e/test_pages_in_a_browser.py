@@ -16,7 +16,9 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 from tests.e2e.serving import PATIENCE, Server, Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default"),
+]  # fmt: skip
 
 SMALL = "set=patch=64&set=batch_size=4"
 SECONDS_TO_HOME = 4.0

@@ -16,7 +16,7 @@ from core.paths import PROJECT
 from tests.e2e.serving import PATIENCE, Server, Tab
 from tests.e2e.wrong_files import READ, REFUSED, write_all
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default")]
 MODEL = shipped_checkpoints("vessels")[0].name
 
 

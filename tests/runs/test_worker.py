@@ -40,7 +40,8 @@ def until(store: RunStore, run_id: str, condition: Any, seconds: float = 60) -> 
 def test_a_run_is_trained_and_recorded_whole(store: RunStore, drive: Path) -> None:
     run = wait(store, start(store, drive).id)
     assert run.status == FINISHED, run.reason
-    assert 0 < run.best["dice"] <= 1
+    assert 0 <= run.best["dice"] <= 1
+    assert 0 < run.best["roc_auc"] < 1
     assert run.progress.step == run.progress.steps == 2 * 2
     assert len(store.history(run.id, "step/loss")) == 4
     assert [step for step, _, _ in store.history(run.id, "val/dice")] == [1, 2]
