@@ -96,7 +96,7 @@ def _find_chase(folder: Path) -> VesselSet | None:
 
     Training on children 1 to 10 and testing on 11 to 14 is the split of most papers; a child's two eyes stay together.
     """
-    files = {path.name.lower(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {path.name.lower(): path for path in _files(folder)}
     items = []
     for name, path in files.items():
         photograph = re.fullmatch(r"image_(\d+)([lr])\.(jpg|jpeg|png|tif)", name)
@@ -119,7 +119,7 @@ def _find_chase(folder: Path) -> VesselSet | None:
 
 def _find_stare(folder: Path) -> VesselSet | None:
     """STARE (Hoover et al., 2000): 20 photographs, 700×605, two observers, also gzipped; no official split."""
-    files = {path.name.lower().removesuffix(".gz"): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {path.name.lower().removesuffix(".gz"): path for path in _files(folder)}
     items = []
     for name, path in files.items():
         photograph = re.fullmatch(r"(im\d{4})\.(ppm|png|jpg|tif)", name)
@@ -191,6 +191,11 @@ def _labelled_test(splits: dict[str, tuple[VesselItem, ...]]) -> dict[str, tuple
 
 def _group(item: VesselItem) -> str:
     return item.group
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of a folder and of two levels below, in order; a whole disk is not searched."""
+    return sorted(path for pattern in ("*", "*/*", "*/*/*") for path in folder.glob(pattern) if path.is_file())
 
 
 def _folders(folder: Path) -> Iterable[Path]:
