@@ -130,7 +130,9 @@ def build_gradio() -> Starlette:
 
     from core.ui.demos import build_demo, mount_options  # noqa: PLC0415
 
-    app: Starlette = gradio.mount_gradio_app(FastAPI(), build_demo(), path="/", run_history=False, **mount_options())
+    app: Starlette = gradio.mount_gradio_app(
+        FastAPI(), build_demo(), path="/", root_path="/gradio", run_history=False, **mount_options()
+    )
     return app
 
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.data.fundus import FundusPreparation, find_field_of_view
+from core.data.fundus import FundusPreparation, find_field_of_view, normalise_locally
 from core.data.labelled import LabelledPicture
 from core.data.raster import Mask, Pixels, resize, shrink_to
 from core.data.synthetic_fundus import Fundus, draw_fundus
@@ -137,3 +137,17 @@ def test_shrinking_keeps_the_shape_and_never_enlarges() -> None:
     assert shrink_to(pixels, 50).shape == (50, 20, 3)
     assert shrink_to(pixels, 100) is pixels
     assert shrink_to(np.zeros((1, 5000, 3), np.uint8), 64).shape == (1, 64, 3)
+
+
+def test_local_normalisation_takes_uneven_light_away_and_keeps_what_is_small() -> None:
+    rng = np.random.default_rng(0)
+    detail = rng.normal(0, 0.02, (240, 256, 3)).astype(np.float32)
+    light = np.linspace(0.2, 0.8, 256, dtype=np.float32)[None, :, None]
+    inside = np.zeros((240, 256), bool)
+    inside[20:-20, 20:-20] = True
+    found = normalise_locally((0.5 + detail) * light, inside)
+    assert np.all(found[~inside] == 0)
+    thirds = [found[40:-40, start : start + 50] for start in (40, 103, 166)]
+    assert all(abs(float(part.mean())) < 0.2 for part in thirds)
+    assert all(0.7 < float(part.std()) < 1.3 for part in thirds)
+    assert np.corrcoef(found[40:-40, 40:-40].ravel(), detail[40:-40, 40:-40].ravel())[0, 1] > 0.95

@@ -87,3 +87,5 @@ def test_an_example_is_predicted_on_a_phone(open_tab: Callable[..., Tab]) -> Non
     page.locator(".gallery-item").first.click(timeout=1000 * PATIENCE)
     expect(page.get_by_text(" ms: read")).to_be_visible(timeout=1000 * PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    unseen = "[...document.images].filter(each => each.complete && !each.naturalWidth).map(each => each.src)"
+    assert page.evaluate(unseen) == []

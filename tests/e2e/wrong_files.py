@@ -18,7 +18,7 @@ REFUSED = {
 READ = {
     "deep.png": "16-bit",
     "print.jpg": "CMYK",
-    "clear.png": "transparent",
+    "clear.png": "Transparent",
     "turned.jpg": "turned",
     "moving.gif": "The first of 3 frames",
     "plain.png": "",
