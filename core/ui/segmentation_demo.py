@@ -74,7 +74,9 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     inputs, outputs = [picture, model, threshold], [overlay, probability, share, milliseconds, said, view]
     asked = {"inputs": inputs, "outputs": outputs, "concurrency_id": "network"}
     gr.on([run.click], predict, api_name=experiment.slug, **asked)
-    gr.on([picture.upload], predict, api_visibility="private", **asked)
+    # A second picture that comes while the first is worked on is not dropped, as Gradio would.
+    gr.on([picture.upload], predict, api_visibility="private", trigger_mode="always_last", **asked)
+    picture.clear(lambda: (None, None, "", None, EMPTY, None), None, outputs, api_visibility="private", queue=False)
     examples.load_input_event.then(predict, api_visibility="private", **asked)
     threshold.input(
         _redraw, [view, threshold], [overlay, share], show_progress="hidden", trigger_mode="always_last",

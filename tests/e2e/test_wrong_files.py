@@ -76,6 +76,8 @@ def test_in_the_embedded_widget(files: Path, tab: Tab) -> None:
     assert float(share.input_value().split()[0]) < float(before.split()[0])
     for name, sentence in {**REFUSED, **{name: said for name, said in READ.items() if said}}.items():
         frame.get_by_label("Remove Image").or_(frame.get_by_label("Clear")).first.click()
+        expect(frame.get_by_text("Drop Image Here").first, name).to_be_visible(timeout=1000 * PATIENCE)
+        expect(frame.get_by_text("Give a picture").first, name).to_be_visible(timeout=1000 * PATIENCE)
         frame.locator("input[type=file]").first.set_input_files(files / name)
         expect(frame.get_by_text(sentence).first, name).to_be_visible(timeout=1000 * PATIENCE)
     assert tab.foreign == []
