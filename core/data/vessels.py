@@ -1,18 +1,15 @@
 """Retinal vessel data sets on disk, recognised from their folder: DRIVE, CHASE_DB1, STARE, image/mask pairs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.data.dataset import DatasetSpec, hold_back
+from core.data.dataset import DatasetSpec
+from core.data.pairs import Pair, find_pairs, list_folders, list_pictures
 from core.errors import UserError
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".ppm", ".pgm", ".webp")
-PAIR_PICTURES = ("images", "image", "imgs", "img")
-PAIR_MASKS = ("masks", "mask", "labels", "label", "manual", "1st_manual", "annotations", "gt", "vessels")
-PAIR_FIELDS = ("fov", "field_of_view")
-SPLIT_FOLDERS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+MASK_FOLDERS = ("masks", "mask", "labels", "label", "manual", "1st_manual", "annotations", "gt", "vessels")
 CHASE_TEST_CHILDREN = 4
 
 
@@ -69,7 +66,7 @@ def open_vessels(folder: Path) -> VesselSet:
 
 def _find_drive(folder: Path) -> VesselSet | None:
     """DRIVE (Staal et al., 2004): 20 training and 20 test photographs, 565×584."""
-    root = next((each for each in (folder, *_folders(folder)) if (each / "training" / "1st_manual").is_dir()), None)
+    root = next((each for each in (folder, *list_folders(folder)) if (each / "training" / "1st_manual").is_dir()), None)
     if root is None:
         return None
     splits = {name: tuple(_drive_items(root / place)) for name, place in (("train", "training"), ("test", "test"))}
@@ -82,7 +79,7 @@ def _find_drive(folder: Path) -> VesselSet | None:
 
 
 def _drive_items(root: Path) -> Iterator[VesselItem]:
-    for image in _pictures(root / "images"):
+    for image in list_pictures(root / "images"):
         number = re.match(r"\d+", image.stem)
         if number:
             beside = {place: _starting(root / place, f"{number[0]}_") for place in ("1st_manual", "2nd_manual", "mask")}
@@ -137,49 +134,15 @@ def _find_stare(folder: Path) -> VesselSet | None:
 
 def _find_pairs(folder: Path) -> VesselSet | None:
     """Folders of photographs and of masks with equal names, with or without split folders."""
-    splits: dict[str, tuple[VesselItem, ...]] = {}
-    for split, names in SPLIT_FOLDERS.items():
-        place = _child(folder, names)
-        items = tuple(_pair_items(place)) if place else ()
-        if items:
-            splits[split] = items
-    if not splits:
-        splits = {"train": tuple(_pair_items(folder))}
-    items = splits.get("train", ())
-    if splits == {"train": ()}:
+    found = find_pairs(folder, MASK_FOLDERS)
+    if found is None:
         return None
-    if len(items) < 2 or len(splits) > 1:
-        return VesselSet(folder.name, "pairs", folder, splits)
-    train, test = hold_back(items, 0.2, group=_group)
-    note = "The folder has no test split of its own: a fifth was set aside for testing."
-    return VesselSet(folder.name, "pairs", folder, {"train": train, "test": test}, (note,))
+    splits = {split: tuple(_item(pair) for pair in pairs) for split, pairs in found.splits.items()}
+    return VesselSet(folder.name, "pairs", folder, splits, found.notes)
 
 
-def _pair_items(place: Path) -> Iterator[VesselItem]:
-    pictures, masks = _child(place, PAIR_PICTURES), _child(place, PAIR_MASKS)
-    if pictures and masks:
-        images = _pictures(pictures)
-        stems = {image.stem for image in images}
-        labels, fields = _by_owner(masks, stems), _by_owner(_child(place, PAIR_FIELDS), stems)
-        for image in images:
-            if image.stem in labels:
-                yield VesselItem(
-                    image.stem, image.stem, image, labels[image.stem], None, fields.get(image.stem)
-                )  # fmt: skip
-
-
-def _by_owner(folder: Path | None, stems: set[str]) -> dict[str, Path]:
-    """Return the folder's pictures by the photograph they belong to; of several, the one with the shortest name.
-
-    ``a_2_mask`` belongs to ``a_2`` where there is such a photograph, and to ``a`` only where there is not.
-    """
-    owned: dict[str, Path] = {}
-    for path in sorted(_pictures(folder) if folder else [], key=lambda each: (len(each.stem), each.name)):
-        ends = [end for end in range(len(path.stem), 0, -1) if not path.stem[end : end + 1].isalnum()]
-        owner = next((path.stem[:end] for end in ends if path.stem[:end] in stems), None)
-        if owner is not None:
-            owned.setdefault(owner, path)
-    return owned
+def _item(pair: Pair) -> VesselItem:
+    return VesselItem(pair.name, pair.name, pair.image, pair.mask, None, pair.field)
 
 
 def _labelled_test(splits: dict[str, tuple[VesselItem, ...]]) -> dict[str, tuple[VesselItem, ...]]:
@@ -189,31 +152,13 @@ def _labelled_test(splits: dict[str, tuple[VesselItem, ...]]) -> dict[str, tuple
     return {"train": splits["train"], "test": labelled} | ({"unlabelled": rest} if rest else {})
 
 
-def _group(item: VesselItem) -> str:
-    return item.group
-
-
 def _files(folder: Path) -> list[Path]:
     """Return the files of a folder and of two levels below, in order; a whole disk is not searched."""
     return sorted(path for pattern in ("*", "*/*", "*/*/*") for path in folder.glob(pattern) if path.is_file())
 
 
-def _folders(folder: Path) -> Iterable[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir())
-
-
-def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((each for each in _folders(folder) if each.name.lower() in names), None)
-
-
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
-
-
 def _starting(folder: Path, start: str) -> Path | None:
     """Return the picture whose stem is ``start`` or continues it after a separator."""
     pattern = re.compile(re.escape(start.rstrip("_")) + r"(?![A-Za-z0-9]).*")
-    fitting = [path for path in _pictures(folder) if pattern.fullmatch(path.stem)]
+    fitting = [path for path in list_pictures(folder) if pattern.fullmatch(path.stem)]
     return min(fitting, key=lambda path: (len(path.stem), path.name), default=None)
