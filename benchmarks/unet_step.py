@@ -25,8 +25,9 @@ def median_seconds(compute: Compute, steps: int) -> float:
     experiment = find_experiment("vessels")
     config = experiment.config(arm="unet", recipe="reported")
     torch.manual_seed(0)
-    network = experiment.build_network(config)
-    stepper = Stepper(experiment.build_task(config, network), config, compute, steps=steps + 1)
+    setup = experiment.set_up(config)
+    network = setup.build_network()
+    stepper = Stepper(setup.build_task(network), config, compute, steps=steps + 1)
     batch = {
         "images": compute.place(torch.rand(1, 1, 512, 512)),
         "mask": (torch.rand(1, 1, 512, 512) > 0.9).float().to(compute.device),
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     steps = parser.parse_args().steps
     experiment = find_experiment("vessels")
-    network = experiment.build_network(experiment.config(arm="unet", recipe="reported"))
+    network = experiment.set_up(experiment.config(arm="unet", recipe="reported")).build_network()
     start = time.perf_counter()
     chosen = choose_compute(network, torch.rand(1, 1, 512, 512))
     print(f"chosen in {time.perf_counter() - start:.1f} s: {chosen.describe()}", flush=True)

@@ -19,8 +19,7 @@ from core.cli import open_checkpoint
 from core.data.labelled import LabelledPicture
 from core.data.pictures import Picture
 from core.data.raster import Mask, Pixels, resize
-from core.experiments import find_experiment
-from core.inference.predictor import load_predictor
+from core.inference.kinds import load_predictor
 from core.metrics.segmentation import BinarySegmentationScores
 
 Change = Callable[[Pixels, np.random.Generator], Pixels]
@@ -84,8 +83,7 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     options = parser.parse_args()
     predictor = load_predictor(open_checkpoint(options.checkpoint))
-    experiment = find_experiment("vessels")
-    split = experiment.build_split(predictor.config, options.data, options.split)
+    split = predictor.setup.build_split(options.data, options.split)
     pictures: list[LabelledPicture] = [batch["picture"] for batch in split]
     print(f"{options.checkpoint}, {len(pictures)} pictures of {options.split}")
     for name, change in CHANGES.items():

@@ -85,7 +85,7 @@ def main() -> None:
     scored = evaluate(trained, data=said.data)
     title = experiment.check_data(said.data).partition(":")[0]
     card = build_card(trained.card, title, scored, said)
-    network = experiment.build_network(experiment.read_config(trained.card["config"]))
+    network = trained.set_up().build_network()
     load_weights(trained.folder, {"network": network})
     folder = checkpoints_folder() / said.name
     save_checkpoint(folder, {"network": network}, card)

@@ -195,7 +195,7 @@ def _pair(text: str) -> tuple[str, str]:
 def _best(run: "Run") -> str:
     from core.experiments import find_experiment
 
-    monitor = find_experiment(run.slug).monitor
+    monitor = find_experiment(run.slug).monitor_of(run.config["arm"])
     return f"best {monitor} {run.best[monitor]:.4f} (epoch {run.best_epoch})" if monitor in run.best else ""
 
 
@@ -270,7 +270,7 @@ def evaluate_checkpoint(options: argparse.Namespace) -> int:
 def predict_pictures(options: argparse.Namespace) -> int:
     """Predict pictures; one that cannot be read is told and the others go on."""
     checkpoint = open_checkpoint(options.source)
-    from core.inference.predictor import load_predictor
+    from core.inference.kinds import load_predictor
     from core.inference.saving import save_prediction
 
     predictor = load_predictor(checkpoint)

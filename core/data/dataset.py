@@ -75,6 +75,17 @@ class DatasetSpec(Generic[ItemT]):
         return digest.hexdigest()[:16]
 
 
+def train_and_validation(found: DatasetSpec[ItemT], fraction: float) -> tuple[tuple[ItemT, ...], tuple[ItemT, ...]]:
+    """Return the training items and the held-back ones: the set's own validation split, or a part of training.
+
+    Raises:
+        UserError: If there is nothing to train on, or it cannot be divided.
+    """
+    if found.splits.get("val"):
+        return found.items("train"), found.items("val")
+    return hold_back(found.items("train"), fraction, group=lambda item: item.group)
+
+
 def hold_back(
     items: Sequence[AnyT], fraction: float, *, group: Callable[[AnyT], Hashable]
 ) -> tuple[tuple[AnyT, ...], tuple[AnyT, ...]]:

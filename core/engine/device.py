@@ -8,6 +8,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +43,14 @@ class Compute:
     def place(self, images: Tensor) -> Tensor:
         """Move a batch of pictures ``(N, C, H, W)`` to the device in the chosen memory order."""
         return images.to(self.device, memory_format=self.torch_memory_format)
+
+    def place_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Move a batch's tensors to the device, pictures also into the chosen memory order; the rest stays."""
+        return {
+            key: value if not isinstance(value, Tensor)
+            else self.place(value) if value.ndim == 4 else value.to(self.device)
+            for key, value in batch.items()
+        }  # fmt: skip
 
     def autocast(self) -> torch.autocast:
         """Return the context in which the network computes in the chosen number format."""

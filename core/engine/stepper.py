@@ -43,16 +43,21 @@ class Stepper:
         self.task = task
         self.compute = compute
         self.parts = {name: self._placed(part) for name, part in task.parts().items()}
-        self.optimizers = {name: self._build_optimizer(part) for name, part in self.parts.items()}
+        self.companions = {name: self._moved(module) for name, module in task.companions().items()}
+        rates = task.rates()
+        self.optimizers = {name: self._build_optimizer(part, rates.get(name, 1.0)) for name, part in self.parts.items()}
         self.schedules = {name: _build_schedule(each, config, steps) for name, each in self.optimizers.items()}
-        task.adopt(self.parts)
+        task.adopt({**self.parts, **self.companions})
 
     def _placed(self, part: nn.Module) -> nn.Module:
-        part = part.to(memory_format=self.compute.torch_memory_format)
-        return cast(nn.Module, self.accelerator.prepare(part))
+        return cast(nn.Module, self.accelerator.prepare(self._moved(part)))
 
-    def _build_optimizer(self, part: nn.Module) -> Optimizer:
-        optimizer = _build_optimizer([each for each in part.parameters() if each.requires_grad], self.config)
+    def _moved(self, module: nn.Module) -> nn.Module:
+        return module.to(self.accelerator.device, memory_format=self.compute.torch_memory_format)  # type: ignore[call-overload, no-any-return]
+
+    def _build_optimizer(self, part: nn.Module, factor: float) -> Optimizer:
+        moved = [each for each in part.parameters() if each.requires_grad]
+        optimizer = _build_optimizer(moved, self.config, rate=factor * self.config.learning_rate)
         return cast(Optimizer, self.accelerator.prepare(optimizer))
 
     @property
@@ -66,8 +71,8 @@ class Stepper:
         Raises:
             DivergedError: If a loss is not a finite number; nothing has moved by it.
         """
-        for part in self.parts.values():
-            part.train()
+        for module in (*self.parts.values(), *self.companions.values()):
+            module.train()
         recorded: dict[str, float] = {}
         for each in self.task.losses(batch):
             value = float(each.loss.detach())
@@ -103,16 +108,17 @@ class Stepper:
 
     def state(self) -> dict[str, Any]:
         """Return weights, optimisers and schedules; :meth:`load_state` goes on from there."""
+        modules = {**self.unwrapped(), **self.companions}
         return {
-            "parts": {name: part.state_dict() for name, part in self.unwrapped().items()},
+            "parts": {name: module.state_dict() for name, module in modules.items()},
             "optimizers": {name: each.state_dict() for name, each in self.optimizers.items()},
             "schedules": {name: each.state_dict() for name, each in self.schedules.items() if each},
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a stored state; a one-cycle of another length goes on at the same step of the new cycle."""
-        for name, part in self.unwrapped().items():
-            part.load_state_dict(state["parts"][name])
+        for name, module in {**self.unwrapped(), **self.companions}.items():
+            module.load_state_dict(state["parts"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         for name, schedule in self.schedules.items():
@@ -120,11 +126,11 @@ class Stepper:
                 _load_schedule(schedule, state["schedules"][name])
 
 
-def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig) -> Optimizer:
+def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig, *, rate: float) -> Optimizer:
     first, rest = itertools.tee(parameters)
     if next(first, None) is None:
         raise ValueError("this part has nothing to train")
-    rate, decay = config.learning_rate, config.weight_decay
+    decay = config.weight_decay
     if config.optimizer == "sgd":
         return SGD(rest, lr=rate, momentum=config.momentum, weight_decay=decay)
     kind = AdamW if config.optimizer == "adamw" else Adam
@@ -135,7 +141,8 @@ def _build_schedule(optimizer: Optimizer, config: RunConfig, steps: int) -> LRSc
     plain = cast(Optimizer, getattr(optimizer, "optimizer", optimizer))
     if config.schedule == "one-cycle":
         cycled = config.optimizer != "sgd"  # SGD's momentum is a knob; Adam's first beta is not
-        return OneCycleLR(plain, max_lr=config.learning_rate, total_steps=max(2, steps), cycle_momentum=cycled)
+        peak = float(plain.param_groups[0]["lr"])
+        return OneCycleLR(plain, max_lr=peak, total_steps=max(2, steps), cycle_momentum=cycled)
     if config.schedule == "plateau":
         return ReduceLROnPlateau(plain, factor=config.plateau_factor, patience=config.plateau_patience)
     return None

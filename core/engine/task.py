@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,17 +79,33 @@ class Task(ABC):
     """A learning problem: a batch becomes losses, a split becomes scores, an example becomes a picture.
 
     A task knows neither epochs nor files nor who watches.
+
+    Attributes:
+        monitor: The score that decides which epoch is the best.
     """
 
-    monitor: ClassVar[Score]
+    monitor: Score
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
         """Return the modules that are trained, each with an optimiser of its own, by name."""
 
+    def companions(self) -> dict[str, nn.Module]:
+        """Return modules that no optimiser moves but that a resumed run needs, such as a moving average, by name."""
+        return {}
+
+    def rates(self) -> dict[str, float]:
+        """Return factors on the config's learning rate for parts that learn slower or faster than the others."""
+        return {}
+
     @abstractmethod
     def adopt(self, parts: Mapping[str, nn.Module]) -> None:
-        """Use these modules (moved to a device, wrapped) in place of the ones :meth:`parts` gave."""
+        """Use these modules (moved to a device, wrapped) in place of those of :meth:`parts` and :meth:`companions`."""
+
+    def example(self, batch: Batch) -> tuple[nn.Module, Tensor] | None:
+        """Return the module that takes the time and its input, to try number formats on; None where it is no matter."""
+        images = batch.get("images")
+        return None if images is None else (next(iter(self.parts().values())), images)
 
     @abstractmethod
     def losses(self, batch: Batch) -> Iterator[PartLoss]:

@@ -1,6 +1,7 @@
 """Epochs: train, validate, keep the best, stop when asked. Knows neither which task nor who records."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from core.config import RunConfig
 from core.engine.checkpoint import Card, load_state, save_checkpoint, save_state
 from core.engine.device import Compute
 from core.engine.stepper import Stepper
-from core.engine.task import Batch, SamplePicture, Task, TaskData
+from core.engine.task import SamplePicture, Task, TaskData
 
 BEST, LAST = "best", "last"
 
@@ -133,19 +134,20 @@ class Trainer:
         torch.manual_seed(self.config.seed * 1_000_003 + self.epoch)
         sampler: Any = self.data.training.sampler
         sampler.epoch = self.epoch
-        start, total, count = time.perf_counter(), 0.0, 0
+        start, totals, count = time.perf_counter(), Counter[str](), 0
         for batch in self.data.training:
             rate = self.stepper.learning_rate
-            values = self.stepper.step(self._placed(batch))
+            values = self.stepper.step(self.compute.place_batch(batch))
             self.step += 1
             count += 1
-            total += sum(value for key, value in values.items() if key.startswith("loss"))
+            totals.update(values | {"loss": sum(value for key, value in values.items() if key.startswith("loss"))})
             self.recorder.record_step(self.step, {**values, "learning_rate": rate})
             self.recorder.record_progress(self._progress())
             if self.recorder.stop_requested() and count < self.steps_per_epoch:
                 return False
         self.epoch += 1
-        self._trained = {"train/loss": total / count, "train/seconds": time.perf_counter() - start}
+        self._trained = {f"train/{key}": total / count for key, total in totals.items()}
+        self._trained["train/seconds"] = time.perf_counter() - start
         return True
 
     def _validate(self) -> None:
@@ -162,12 +164,12 @@ class Trainer:
     @torch.inference_mode()
     def evaluate(self, *, draw: bool = False) -> dict[str, float]:
         """Return the scores of the validation split; with ``draw`` its sample pictures are recorded."""
-        for part in self.stepper.parts.values():
-            part.eval()
+        for module in (*self.stepper.parts.values(), *self.stepper.companions.values()):
+            module.eval()
         scores = self.task.new_scores()
         pictures: list[SamplePicture] = []
         for batch in self.data.validation:
-            placed = self._placed(batch)
+            placed = self.compute.place_batch(batch)
             prediction = self.task.evaluate(placed, scores)
             if draw and len(pictures) < 4:
                 pictures.extend(self.task.draw(placed, prediction))
@@ -215,11 +217,3 @@ class Trainer:
         left = None if pace is None else pace * (self.steps - self.step)
         stale = self.epoch - self.best.epoch if self.best.epoch else 0
         return Progress(self.step, self.steps, self.epoch, self.config.epochs, left, stale)
-
-    def _placed(self, batch: Batch) -> Batch:
-        """Move a batch's tensors to the device; pictures also into the chosen memory order."""
-        return {
-            key: value if not isinstance(value, torch.Tensor)
-            else self.compute.place(value) if value.ndim == 4 else value.to(self.compute.device)
-            for key, value in batch.items()
-        }  # fmt: skip

@@ -2,31 +2,41 @@
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from core.config import IDENTITY, RunConfig
+from core.data.traits import Traits
 from core.errors import UserError
+from core.paths import data_folder
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from core.data.labelled import PreparedPicture
-    from core.data.raster import Pixels
-    from core.engine.task import Batch, Score, Task, TaskData
+    from core.data.dataset import DatasetSpec
+    from core.engine.task import Score
+    from core.experiments.setup import Setup
 
 SYNTHETIC = "synthetic"
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to answer an experiment's question."""
+    """One way to answer an experiment's question.
+
+    Attributes:
+        slug: Name as typed.
+        title: Name for people.
+        summary: What it is.
+        kind: Kind of learning problem, where it is not the experiment's.
+        monitor: Key of the score that decides which epoch is kept, where it is not the experiment's.
+    """
 
     slug: str
     title: str
     summary: str
+    kind: str = ""
+    monitor: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,28 @@ class Reported:
 class Experiment(ABC):
     """One question, answered by arms, each with recipes. Subclasses live one to a file in this folder.
 
-    Nothing heavy is imported before a ``build_`` or ``evaluate`` method runs: the catalogue is listed without torch.
+    Nothing heavy is imported before its setup builds something: the catalogue is listed without torch.
+
+    Attributes:
+        slug: Name as typed.
+        title: Name for people.
+        question: What is asked; ends with a question mark.
+        kind: Which predictor and which widget its checkpoints get.
+        caution: Sentence that stands beside every answer; empty where none is needed.
+        verb: What the button of its widget says.
+        share_title: Segmentation only: what the found share of the picture is called.
+        config_type: Its knobs.
+        setup_type: What builds network, task and data of its runs.
+        arms: The answers; the first is the one that a newcomer gets.
+        recipes: Likewise.
+        reported: Numbers of others.
+        data_help: Which names and layouts are read.
+        monitor: Key of the score that decides which epoch is kept.
+        score_titles: Every score's name for people.
+        lower_is_better: Keys of the scores of which the smallest is best.
+        loss_level: A value of the loss that deserves a line in its chart, and what it means; None where there is none.
+        synthetic_pictures: How many pictures the drawn set has.
+        fewest_pictures: With how many of them the drawn set still has something of everything in each split.
     """
 
     slug: ClassVar[str]
@@ -74,13 +105,20 @@ class Experiment(ABC):
     question: ClassVar[str]
     kind: ClassVar[str]
     caution: ClassVar[str] = ""
+    verb: ClassVar[str] = "Try it"
+    share_title: ClassVar[str] = "Share of the picture"
     config_type: ClassVar[type[RunConfig]]
+    setup_type: "ClassVar[type[Setup[Any]]]"
     arms: ClassVar[tuple[Arm, ...]]
     recipes: ClassVar[tuple[Recipe, ...]]
     reported: ClassVar[tuple[Reported, ...]]
     data_help: ClassVar[str]
     monitor: ClassVar[str]
     score_titles: ClassVar[Mapping[str, str]]
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
+    loss_level: ClassVar[tuple[float, str] | None] = None
+    synthetic_pictures: ClassVar[int]
+    fewest_pictures: ClassVar[int]
 
     def config(
         self, *, arm: str = "", recipe: str = "", data: str = "", seed: int = 0,
@@ -129,50 +167,81 @@ class Experiment(ABC):
         """Return a recipe by slug; the first if empty."""
         return _named(self.recipes, slug, f"recipe of {self.slug}")
 
-    @abstractmethod
-    def make_data(self, folder: Path, *, n: int, seed: int) -> None:
-        """Write the synthetic set in the real set's own layout."""
+    def kind_of(self, arm: str) -> str:
+        """Return the kind of learning problem of an arm."""
+        return self.arm(arm).kind or self.kind
+
+    def monitor_of(self, arm: str) -> str:
+        """Return the key of the score that decides which epoch of an arm's run is kept."""
+        return self.arm(arm).monitor or self.monitor
 
     @abstractmethod
+    def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
+        """Write the synthetic set in the real set's own layout.
+
+        Raises:
+            UserError: If the folder holds something, or there are too few pictures for it.
+        """
+
+    @abstractmethod
+    def open_folder(self, folder: Path) -> "DatasetSpec[Any]":
+        """Recognise a data set from its folder.
+
+        Raises:
+            UserError: If it is none that this experiment can read.
+        """
+
+    def open_data(self, data: str) -> "DatasetSpec[Any]":
+        """Return the data set of a name or folder; the synthetic one is drawn when it is first needed.
+
+        Raises:
+            UserError: If there is none that can be read.
+        """
+        if data != SYNTHETIC:
+            return self.open_folder(Path(data).expanduser().resolve())
+        folder = data_folder() / f"{self.slug}-{SYNTHETIC}-{self.synthetic_pictures}"
+        if not folder.exists():
+            try:
+                self.make_data(folder, n=self.synthetic_pictures)
+            except (OSError, UserError):
+                if not folder.exists():  # else another run drew it meanwhile
+                    raise
+        return self.open_folder(folder)
+
     def check_data(self, data: str) -> str:
         """Return what is known of a data set in a sentence, without opening its pictures.
 
         Raises:
             UserError: If it is none that this experiment can read.
         """
+        if data == SYNTHETIC:
+            return f"{self.synthetic_pictures:,} drawn pictures, the same on every machine."
+        return self.open_data(data).describe()
 
-    @abstractmethod
-    def build_network(self, config: RunConfig) -> "nn.Module":
-        """Return the arm's network with fresh weights; the global random state decides them."""
-
-    @abstractmethod
-    def build_task(self, config: RunConfig, network: "nn.Module", *, careful: bool = False) -> "Task":
-        """Join the network with its loss and scores; ``careful`` predicts as a finished run does, not as it trains."""
-
-    @abstractmethod
-    def build_data(self, config: RunConfig) -> "TaskData":
-        """Open the data set and return what is trained and validated on.
+    def announce(self, config: RunConfig) -> tuple[str, ...]:
+        """Return what a user must know before the run starts, such as where pretrained weights come from.
 
         Raises:
-            UserError: If the set cannot be read or is too small.
+            UserError: If the run could not start.
         """
+        return ()
 
-    @abstractmethod
-    def build_split(self, config: RunConfig, data: str, split: str) -> "Iterable[Batch]":
-        """Return the validation batches of a split of any data set: ``val`` is the part that a run holds back.
+    def prerequisite(self, config: RunConfig) -> RunConfig | None:
+        """Return the config of a run of this experiment that must have finished first; None if it needs none."""
+        return None
 
-        Raises:
-            UserError: If there is no such split.
+    def set_up(self, config: RunConfig, traits: Traits | None = None) -> "Setup[Any]":
+        """Return what builds the parts of a run.
+
+        Args:
+            config: All knobs.
+            traits: What the training data decided, where a checkpoint tells; read from the data if None.
         """
+        return self.setup_type(self, config, traits)
 
     @abstractmethod
-    def prepare_picture(self, config: RunConfig, pixels: "Pixels") -> "PreparedPicture":
-        """Make a picture ``(H, W, 3)`` that came without a label ready for the network."""
-
-    @property
-    @abstractmethod
-    def score(self) -> "Score":
-        """Return the monitored score with its definition."""
+    def score_of(self, arm: str) -> "Score":
+        """Return the score that an arm's runs go by, with its definition."""
 
 
 NamedT = TypeVar("NamedT", Arm, Recipe)

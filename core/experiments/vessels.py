@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from core.config import RunConfig, knob
 from core.errors import UserError
-from core.experiments.experiment import SYNTHETIC, Arm, Experiment, Recipe, Reported
-from core.paths import data_folder
+from core.experiments.experiment import Arm, Experiment, Recipe, Reported
+from core.experiments.setup import Say, Setup, say_nothing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from core.data.vessels import VesselItem, VesselSet
     from core.engine.task import Batch, Score, Task, TaskData
 
-SYNTHETIC_PICTURES = 40
 SMALLEST_PATCH = 32
 WIDTHS = {"unet": ((64, 128, 256, 512), 1024), "unet-small": ((16, 32, 64), 128)}
 
@@ -89,6 +87,86 @@ class VesselsConfig(RunConfig):
                 raise UserError(f"{name} was given as {value}; 0, or at least {SMALLEST_PATCH} pixels, is allowed.")
 
 
+class VesselsSetup(Setup[VesselsConfig]):
+    """Builds U-Nets, fundus preparation and patches."""
+
+    @property
+    def preparation(self) -> "FundusPreparation":
+        """Return how a photograph becomes the network's input."""
+        from core.data.fundus import FundusPreparation
+
+        config = self.config
+        return FundusPreparation(config.colour, config.normalise, config.size, config.diameter)
+
+    def build_network(self) -> "nn.Module":
+        """Return the arm's U-Net; the large one has the report's 3×3 head."""
+        from core.models.unet import UNet
+
+        widths, bottleneck = WIDTHS[self.config.arm]
+        kernel = 3 if self.config.arm == "unet" else 1
+        return UNet(self.preparation.channels, widths=widths, bottleneck=bottleneck, head_kernel=kernel)
+
+    def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
+        """Join the network with its loss; careful prediction averages over flips where the config asks for it."""
+        from core.tasks.segmentation import SegmentationTask
+        from core.tasks.segmentation_losses import build_bce_dice, build_focal_tversky
+
+        own = self.config
+        loss = build_bce_dice() if own.loss == "bce-dice" else build_focal_tversky(own.alpha, own.beta, own.gamma)
+        flips = own.test_flips and careful
+        return SegmentationTask(network, loss, threshold=own.threshold, tile=own.tile, flips=flips)
+
+    def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
+        """Open the set, hold back a part for validation and cut patches from the rest."""
+        from core.data.dataset import train_and_validation
+        from core.data.fundus_pictures import load_labelled
+        from core.data.loaders import build_training_loader
+        from core.data.patches import Augmentation, MaskedPicture, PatchDataset
+        from core.engine.task import TaskData
+
+        own, found = self.config, self.open_data()
+        training, held = train_and_validation(found, own.validation)
+        dataset = PatchDataset(
+            [MaskedPicture(*self.preparation.prepare_pair(load_labelled(item))) for item in training],
+            patch=own.patch,
+            per_picture=own.patches,
+            augmentation=Augmentation(own.flips, own.rotation, own.scale, own.colour_shift, own.blur),
+            seed=own.seed,
+        )
+        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
+        names = ", ".join(item.name for item in held) or "nothing"
+        note = f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on ({names})."
+        return TaskData(loader, list(self._whole(held)), found.fingerprint(), (*found.notes, note))
+
+    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
+        """Return the whole pictures of a split, each opened when its turn comes."""
+        from core.data.dataset import train_and_validation
+
+        found = self.open_data(data)
+        if split != "val":
+            return self._whole(found.items(split))
+        held = train_and_validation(found, self.config.validation)[1]
+        if not held:
+            raise UserError("This run held nothing back to validate on; choose the split test.")
+        return self._whole(held)
+
+    def _whole(self, items: Sequence["VesselItem"]) -> "Iterator[Batch]":
+        from core.data.fundus_pictures import load_labelled
+
+        for item in items:
+            picture = load_labelled(item)
+            yield {"images": self.preparation.prepare_tensor(picture.pixels, picture.inside), "picture": picture}
+
+    def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
+        """Find the field of view and prepare the photograph as in training."""
+        from core.data.fundus import find_field_of_view
+        from core.data.labelled import PreparedPicture
+
+        inside = find_field_of_view(pixels)
+        said = self.preparation.describe(pixels, inside)
+        return PreparedPicture(self.preparation.prepare_tensor(pixels, inside), inside, (said,) if said else ())
+
+
 class Vessels(Experiment):
     """The question, its arms and recipes, and how a run is built."""
 
@@ -97,7 +175,10 @@ class Vessels(Experiment):
     kind = "segmentation"
     question = "Which pixels of a fundus photograph are vessel, and how small can the network be that finds them?"
     caution = "For teaching and research, not for diagnosis."
+    verb = "Find the vessels"
+    share_title = "Vessel share of the field of view"
     config_type = VesselsConfig
+    setup_type = VesselsSetup
     monitor = "dice"
     data_help = (
         "The name synthetic, or a folder: DRIVE, CHASE_DB1, STARE, or pairs (images/ and masks/ with equal names)."
@@ -156,128 +237,26 @@ class Vessels(Experiment):
         "iou_mean": "IoU, mean of pictures", "cldice_mean": "clDice, mean of pictures", "loss": "Loss",
     }  # fmt: skip
 
-    @cached_property
-    def score(self) -> "Score":
+    synthetic_pictures = 40
+    fewest_pictures = 6
+
+    def score_of(self, arm: str) -> "Score":
         """Return pooled Dice."""
         from core.tasks.segmentation import DICE
 
         return DICE
 
-    def make_data(self, folder: Path, *, n: int = SYNTHETIC_PICTURES, seed: int = 0) -> None:
-        """Write synthetic fundus photographs in DRIVE's layout."""
+    def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
+        """Write synthetic fundus photographs in DRIVE's layout, half of them for testing."""
         from core.data.synthetic_fundus import write_drive
 
         write_drive(folder, n=n, seed=seed)
 
-    def check_data(self, data: str) -> str:
+    def open_folder(self, folder: Path) -> "VesselSet":
         """Recognise the folder's layout."""
-        if data == SYNTHETIC:
-            return f"{SYNTHETIC_PICTURES} drawn fundus photographs, half of them for testing."
-        return self.open_data(data).describe()
-
-    def open_data(self, data: str) -> "VesselSet":
-        """Return the data set; the synthetic one is drawn when it is first needed."""
         from core.data.vessels import open_vessels
 
-        if data != SYNTHETIC:
-            return open_vessels(Path(data).expanduser().resolve())
-        folder = data_folder() / f"{self.slug}-{SYNTHETIC}-{SYNTHETIC_PICTURES}"
-        if not folder.exists():
-            try:
-                self.make_data(folder)
-            except (OSError, UserError):
-                if not folder.exists():  # else another run drew it meanwhile
-                    raise
         return open_vessels(folder)
-
-    def build_network(self, config: RunConfig) -> "nn.Module":
-        """Return the arm's U-Net; the large one has the report's 3×3 head."""
-        from core.models.unet import UNet
-
-        widths, bottleneck = WIDTHS[config.arm]
-        channels = _preparation(_own(config)).channels
-        return UNet(channels, widths=widths, bottleneck=bottleneck, head_kernel=3 if config.arm == "unet" else 1)
-
-    def build_task(self, config: RunConfig, network: "nn.Module", *, careful: bool = False) -> "Task":
-        """Join the network with its loss; careful prediction averages over flips where the config asks for it."""
-        from core.tasks.segmentation import SegmentationTask
-        from core.tasks.segmentation_losses import build_bce_dice, build_focal_tversky
-
-        own = _own(config)
-        loss = build_bce_dice() if own.loss == "bce-dice" else build_focal_tversky(own.alpha, own.beta, own.gamma)
-        return SegmentationTask(
-            network, loss, threshold=own.threshold, tile=own.tile, flips=own.test_flips and careful
-        )  # fmt: skip
-
-    def build_data(self, config: RunConfig) -> "TaskData":
-        """Open the set, hold back a part for validation and cut patches from the rest."""
-        from core.data.fundus_pictures import load_labelled
-        from core.data.loaders import build_training_loader
-        from core.data.patches import Augmentation, MaskedPicture, PatchDataset
-        from core.engine.task import TaskData
-
-        own = _own(config)
-        found = self.open_data(own.data)
-        training, held = _train_and_val(found, own.validation)
-        opened = [load_labelled(item) for item in training]
-        dataset = PatchDataset(
-            [MaskedPicture(*_preparation(own).prepare_pair(each)) for each in opened],
-            patch=own.patch,
-            per_picture=own.patches,
-            augmentation=Augmentation(own.flips, own.rotation, own.scale, own.colour_shift, own.blur),
-            seed=own.seed,
-        )
-        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
-        names = ", ".join(item.name for item in held) or "nothing"
-        note = f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on ({names})."
-        return TaskData(loader, list(_whole(own, held)), found.fingerprint(), (*found.notes, note))
-
-    def build_split(self, config: RunConfig, data: str, split: str) -> "Iterable[Batch]":
-        """Return the whole pictures of a split, each opened when its turn comes."""
-        own = _own(config)
-        found = self.open_data(data or own.data)
-        if split != "val":
-            return _whole(own, found.items(split))
-        held = _train_and_val(found, own.validation)[1]
-        if not held:
-            raise UserError("This run held nothing back to validate on; choose the split test.")
-        return _whole(own, held)
-
-    def prepare_picture(self, config: RunConfig, pixels: "Pixels") -> "PreparedPicture":
-        """Find the field of view and prepare the photograph as in training."""
-        from core.data.fundus import find_field_of_view
-        from core.data.labelled import PreparedPicture
-
-        preparation, inside = _preparation(_own(config)), find_field_of_view(pixels)
-        said = preparation.describe(pixels, inside)
-        return PreparedPicture(preparation.prepare_tensor(pixels, inside), inside, (said,) if said else ())
-
-
-def _own(config: RunConfig) -> VesselsConfig:
-    return cast(VesselsConfig, config)
-
-
-def _preparation(config: VesselsConfig) -> "FundusPreparation":
-    from core.data.fundus import FundusPreparation
-
-    return FundusPreparation(config.colour, config.normalise, config.size, config.diameter)
-
-
-def _train_and_val(found: "VesselSet", validation: float) -> tuple[Sequence["VesselItem"], Sequence["VesselItem"]]:
-    """Return the training pictures and the held-back ones: the set's own validation split, or a part of training."""
-    from core.data.dataset import hold_back
-
-    if found.splits.get("val"):
-        return found.items("train"), found.items("val")
-    return hold_back(found.items("train"), validation, group=lambda item: item.group)
-
-
-def _whole(config: VesselsConfig, items: Sequence["VesselItem"]) -> "Iterator[Batch]":
-    from core.data.fundus_pictures import load_labelled
-
-    for item in items:
-        picture = load_labelled(item)
-        yield {"images": _preparation(config).prepare_tensor(picture.pixels, picture.inside), "picture": picture}
 
 
 EXPERIMENT = Vessels()

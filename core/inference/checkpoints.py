@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from core.data.traits import Traits
 from core.engine.checkpoint import CARD, WEIGHTS, Card, load_card
 from core.errors import UserError
+from core.experiments import find_experiment
+from core.experiments.experiment import Experiment
+from core.experiments.setup import Setup
 from core.paths import checkpoints_folder
 
 
@@ -22,6 +27,31 @@ class Checkpoint:
     name: str
     folder: Path
     card: Card
+
+    @property
+    def experiment(self) -> Experiment:
+        """Return the catalogue's entry that it belongs to.
+
+        Raises:
+            UserError: If this version does not know it.
+        """
+        return find_experiment(self.card["experiment"])
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of learning problem that it answers."""
+        return self.experiment.kind_of(self.card["config"]["arm"])
+
+    def set_up(self) -> Setup[Any]:
+        """Return what builds its network and task again.
+
+        Raises:
+            UserError: If its config is not valid in this version.
+        """
+        experiment = self.experiment
+        return experiment.set_up(
+            experiment.read_config(self.card["config"]), Traits.from_json(self.card.get("traits", {}))
+        )
 
     @property
     def title(self) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 from core.engine.checkpoint import load_weights
 from core.engine.device import choose_compute
-from core.experiments import find_experiment
 from core.inference.checkpoints import Checkpoint
 
 
@@ -50,16 +49,16 @@ def evaluate(checkpoint: Checkpoint, *, data: str = "", split: str = "test", dev
         UserError: If the data or the split cannot be read.
     """
     start = time.perf_counter()
-    experiment = find_experiment(checkpoint.card["experiment"])
-    config = experiment.read_config(checkpoint.card["config"])
-    network = experiment.build_network(config).eval()
-    load_weights(checkpoint.folder, {"network": network})
-    task = experiment.build_task(config, network, careful=True)
+    setup = checkpoint.set_up()
+    network = setup.build_network()
+    task = setup.build_task(network, careful=True)
+    load_weights(checkpoint.folder, task.parts())
+    network.eval()
     scores, compute = task.new_scores(), None
-    for batch in experiment.build_split(config, data, split):
+    for batch in setup.build_split(data, split):
         if compute is None:
             compute = choose_compute(network, batch["images"], device=device, training=False)
             network.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
         with compute.autocast():
-            task.evaluate({**batch, "images": compute.place(batch["images"])}, scores)
+            task.evaluate(compute.place_batch(batch), scores)
     return Evaluation(scores.compute(), scores.reference(), scores.per_picture(), time.perf_counter() - start)

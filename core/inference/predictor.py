@@ -2,75 +2,58 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from core.config import RunConfig
+from core.data.labelled import PreparedPicture
 from core.data.pictures import Picture, read_picture
-from core.data.raster import FloatImage, Mask, Pixels, resize
+from core.data.raster import Pixels
 from core.engine.checkpoint import load_weights
 from core.engine.device import Compute, choose_compute
-from core.experiments import find_experiment
-from core.experiments.experiment import Experiment
 from core.inference.checkpoints import Checkpoint
-from core.tasks.segmentation import SegmentationTask
 
 
-@dataclass(frozen=True)
-class MaskPrediction:
-    """What a segmentation network says of one picture.
+class Prediction(Protocol):
+    """What a network says of one picture; each kind of problem has its own, a frozen dataclass."""
 
-    Attributes:
-        pixels: ``(H, W, 3)``, the picture as it was read.
-        probabilities: ``(H, W)``, 0 to 1, 0 outside the field of view.
-        inside: ``(H, W)``, the field of view.
-        threshold: Probability from which a pixel counts as foreground, unless the user moves it.
-        notes: Sentences on what was done to the picture.
-        milliseconds: Of each part, by name.
-    """
-
-    pixels: Pixels
-    probabilities: FloatImage
-    inside: Mask
-    threshold: float
     notes: tuple[str, ...]
     milliseconds: dict[str, float]
 
-    def mask(self, threshold: float | None = None) -> Mask:
-        """Return ``(H, W)``, True on the foreground."""
-        return (self.probabilities >= (self.threshold if threshold is None else threshold)) & self.inside
-
-    def share(self, threshold: float | None = None) -> float:
-        """Return the foreground's share of the field of view, 0 to 1."""
-        return float(self.mask(threshold).sum() / max(1, self.inside.sum()))
-
     def say(self) -> str:
         """Return the result in a sentence."""
-        share, total = 100 * self.share(), sum(self.milliseconds.values())
-        return " ".join([f"{share:.1f} % of the field of view is foreground ({total:.0f} ms).", *self.notes])
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
-        return {
-            "width": self.pixels.shape[1],
-            "height": self.pixels.shape[0],
-            "threshold": self.threshold,
-            "share": round(self.share(), 6),
-            "notes": list(self.notes),
-            "milliseconds": {part: round(value, 2) for part, value in self.milliseconds.items()},
-        }
+
+    def rasters(self) -> Mapping[str, Pixels]:
+        """Return the result as pictures ``(H, W)`` or ``(H, W, 3)`` or with alpha ``(H, W, 4)``, by name."""
 
 
-class SegmentationPredictor:
-    """A trained segmentation network that takes pictures as users bring them."""
+class Clock:
+    """Milliseconds of the parts of an answer, by name, in order."""
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, float] = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Measure a part."""
+        start = time.perf_counter()
+        yield
+        self.milliseconds[name] = 1e3 * (time.perf_counter() - start)
+
+
+class Predictor(ABC):
+    """A trained network that takes pictures as users bring them. One subclass for each kind of problem."""
+
+    kind: ClassVar[str]
 
     def __init__(self, checkpoint: Checkpoint, *, device: str = "auto") -> None:
         """Load the network.
@@ -79,16 +62,16 @@ class SegmentationPredictor:
             UserError: If the weights do not fit their card, or the device is not on this machine.
         """
         self.checkpoint = checkpoint
-        self.experiment: Experiment = find_experiment(checkpoint.card["experiment"])
-        self.config: RunConfig = self.experiment.read_config(checkpoint.card["config"])
-        self.network: nn.Module = self.experiment.build_network(self.config).eval()
-        load_weights(checkpoint.folder, {"network": self.network})
-        self._task = cast(SegmentationTask, self.experiment.build_task(self.config, self.network, careful=True))
+        self.setup = checkpoint.set_up()
+        self.network: nn.Module = self.setup.build_network()
+        self.task: Any = self.setup.build_task(self.network, careful=True)
+        load_weights(checkpoint.folder, self.task.parts())
+        self.network.eval()
         self._device = device
         self._compute: Compute | None = None
         self._lock = threading.Lock()
 
-    def compute_for(self, images: torch.Tensor) -> Compute:
+    def compute_for(self, images: Tensor) -> Compute:
         """Return the fastest setting for pictures like this one, tried once; the network is placed accordingly."""
         with self._lock:
             if self._compute is None:
@@ -97,20 +80,30 @@ class SegmentationPredictor:
                 self._compute = chosen
             return self._compute
 
-    def predict(self, picture: Picture) -> MaskPrediction:
-        """Find the foreground in one picture of any size."""
-        clock = _Clock()
-        with clock.part("prepare"):
-            prepared = self.experiment.prepare_picture(self.config, picture.pixels)
-        compute = self.compute_for(prepared.images)
-        with clock.part("network"), compute.autocast():
-            small = self._task.predict(compute.place(prepared.images))[0, 0].cpu().numpy()
-        with clock.part("scale back"):
-            full = np.asarray(resize(small, prepared.inside.shape) * prepared.inside, np.float32)
-        notes = (*picture.notes, *prepared.notes)
-        return MaskPrediction(picture.pixels, full, prepared.inside, self._task.threshold, notes, clock.milliseconds)
+    def predict(self, picture: Picture) -> Any:
+        """Answer for one picture of any size.
 
-    def predict_file(self, source: Path | bytes, *, name: str | None = None) -> MaskPrediction:
+        Raises:
+            UserError: If it cannot be a picture for this network.
+        """
+        clock = Clock()
+        with clock.part("prepare"):
+            prepared = self.setup.prepare_picture(picture.pixels)
+        compute = self.compute_for(prepared.images)
+        with clock.part("network"), torch.inference_mode(), compute.autocast():
+            answer = self.ask(compute.place(prepared.images))
+        notes = (*picture.notes, *prepared.notes)
+        return self.conclude(answer, replace(picture, notes=notes), prepared, clock)
+
+    @abstractmethod
+    def ask(self, images: Tensor) -> Tensor:
+        """Run the network on a prepared picture ``(1, C, h, w)``."""
+
+    @abstractmethod
+    def conclude(self, answer: Tensor, picture: Picture, prepared: PreparedPicture, clock: Clock) -> Any:
+        """Make a prediction of the network's answer; ``picture.notes`` holds all notes."""
+
+    def predict_file(self, source: Path | bytes, *, name: str | None = None) -> Any:
         """Read a picture file and predict it; the time of reading stands first.
 
         Raises:
@@ -121,26 +114,3 @@ class SegmentationPredictor:
         reading = {"read": 1e3 * (time.perf_counter() - start)}
         prediction = self.predict(picture)
         return replace(prediction, milliseconds=reading | prediction.milliseconds)
-
-
-def load_predictor(checkpoint: Checkpoint, *, device: str = "auto") -> SegmentationPredictor:
-    """Return the predictor for a checkpoint's kind of problem.
-
-    Raises:
-        UserError: If the checkpoint cannot be used.
-    """
-    return PREDICTORS[find_experiment(checkpoint.card["experiment"]).kind](checkpoint, device=device)
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.milliseconds: dict[str, float] = {}
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.milliseconds[name] = 1e3 * (time.perf_counter() - start)
-
-
-PREDICTORS = MappingProxyType({"segmentation": SegmentationPredictor})

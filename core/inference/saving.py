@@ -5,12 +5,11 @@ from pathlib import Path
 from PIL import Image
 
 from core.errors import UserError
-from core.inference.predictor import MaskPrediction
-from core.inference.rendering import render_mask, render_overlay, render_probabilities
+from core.inference.predictor import Prediction
 
 
-def save_prediction(prediction: MaskPrediction, folder: Path, name: str) -> dict[str, str]:
-    """Write mask, probability map and overlay of one picture as PNG and return their paths.
+def save_prediction(prediction: Prediction, folder: Path, name: str) -> dict[str, str]:
+    """Write the pictures of a prediction as PNG and return their paths.
 
     Args:
         prediction: What was found.
@@ -20,15 +19,10 @@ def save_prediction(prediction: MaskPrediction, folder: Path, name: str) -> dict
     Raises:
         UserError: If the folder cannot be written.
     """
-    rasters = {
-        "mask": render_mask(prediction.mask()),
-        "probability": render_probabilities(prediction.probabilities),
-        "overlay": render_overlay(prediction.pixels, prediction.mask()),
-    }
     written = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for kind, raster in rasters.items():
+        for kind, raster in prediction.rasters().items():
             path = folder / f"{name}.{kind}.png"
             Image.fromarray(raster).save(path)
             written[kind] = str(path)

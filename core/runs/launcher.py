@@ -6,12 +6,15 @@ import time
 from core.config import RunConfig
 from core.experiments import find_experiment
 from core.runs.executor import Executor, ProcessExecutor
-from core.runs.run import FAILED, Run
+from core.runs.requirements import find_same
+from core.runs.run import FAILED, KILLED, Run
 from core.runs.store import RunStore
 
 
 def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", executor: Executor | None = None) -> Run:
     """Check the config, record the run with all of it, and start its worker.
+
+    A run that it builds on and that nobody has trained yet is started before it.
 
     Args:
         store: Where the run is recorded.
@@ -21,9 +24,16 @@ def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", exe
         executor: Who starts the worker; a process on this machine by default.
 
     Raises:
-        UserError: If the data set cannot be read; then nothing is recorded.
+        UserError: If the data set cannot be read or the run could not start; then nothing is recorded.
     """
-    find_experiment(slug).check_data(config.data)
+    experiment = find_experiment(slug)
+    experiment.check_data(config.data)
+    experiment.announce(config)
+    needed = experiment.prerequisite(config)
+    if needed is not None:
+        before = find_same(store, slug, needed)
+        if before is None or before.status in (FAILED, KILLED):
+            launch(store, slug, needed, executor=executor)
     run = store.create(slug, config.as_values(), name=name)
     try:
         (executor or ProcessExecutor()).start(store, run.id)

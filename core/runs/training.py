@@ -3,16 +3,18 @@
 import platform
 import subprocess
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
 from core.config import RunConfig
-from core.engine.device import Compute, choose_compute
+from core.engine.device import Compute, choose_compute, choose_device
+from core.engine.task import Task, TaskData
 from core.engine.trainer import Outcome, Trainer
 from core.experiments import find_experiment
-from core.experiments.experiment import Experiment
+from core.experiments.setup import Setup
 from core.paths import PROJECT
 from core.runs.recorder import StoreRecorder
 from core.runs.run import Run
@@ -28,8 +30,13 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - the log is the worker's standard output
 
 
-def train(store: RunStore, run: Run) -> Outcome:
+def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
     """Train a run that the calling process has taken.
+
+    Args:
+        store: Where it is recorded.
+        run: What to train.
+        earlier: Best checkpoint of the run that this one builds on, if it builds on one.
 
     Raises:
         UserError: If its stored config is not valid, or its data cannot be read.
@@ -39,42 +46,50 @@ def train(store: RunStore, run: Run) -> Outcome:
     torch.manual_seed(config.seed)
     with StoreRecorder(store, run.id) as recorder:
         store.say(run.id, "Opening the data.")
-        network = experiment.build_network(config)
-        data = experiment.build_data(config)
+        setup = experiment.set_up(config)
+        network = setup.build_network()
+        begun = setup.begin(network, earlier)
+        data = setup.build_data(network, say=lambda text: store.say(run.id, text))
+        task = setup.build_task(network)
         store.say(run.id, "Trying number formats.")
-        compute = _compute(config, network, data)
+        compute = _compute(config, task, data)
         facts = environment() | {
             "fingerprint": data.fingerprint,
             "device": compute.describe(),
             "parameters": str(sum(each.numel() for each in network.parameters())),
-            "data": " ".join(data.notes),
+            "data": " ".join((*begun, *data.notes)),
         }
         store.add_facts(run.id, facts)
         for key, value in facts.items():
             say(f"{key}: {value}")
         store.say(run.id, "Training.")
         folder = store.folder(run.id) / "checkpoint"
-        card = build_card(experiment, config, run.id, facts)
-        task = experiment.build_task(config, network)
+        card = build_card(setup, run.id, facts)
         trainer = Trainer(task, data, config, recorder, compute=compute, folder=folder, card=card)
         return trainer.fit()
 
 
-def _compute(config: RunConfig, network: torch.nn.Module, data: Any) -> Compute:
-    images = next(iter(data.training))["images"]
+def _compute(config: RunConfig, task: Task, data: TaskData) -> Compute:
+    """Choose by trying; what learns from stored features is too small for that to matter."""
+    example = task.example(next(iter(data.training)))
+    if example is None:
+        precision = "fp32" if config.precision == "auto" else config.precision
+        order = "contiguous" if config.memory_format == "auto" else config.memory_format
+        return Compute(choose_device(config.device), precision, order)
     return choose_compute(
-        network, images, device=config.device, precision=config.precision, memory_format=config.memory_format
+        *example, device=config.device, precision=config.precision, memory_format=config.memory_format
     )
 
 
-def build_card(experiment: Experiment, config: RunConfig, run_id: str, facts: dict[str, str]) -> dict[str, Any]:
+def build_card(setup: Setup[Any], run_id: str, facts: dict[str, str]) -> dict[str, Any]:
     """Return what a checkpoint must say to be used again, and to be judged."""
     return {
-        "experiment": experiment.slug,
-        "config": config.as_values(),
+        "experiment": setup.experiment.slug,
+        "config": setup.config.as_values(),
+        "traits": setup.traits.as_json(),
         "run": run_id,
         "facts": facts,
-        "caution": experiment.caution,
+        "caution": setup.experiment.caution,
     }
 
 

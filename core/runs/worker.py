@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
+from core.runs.requirements import needed_run
 from core.runs.run import FAILED, FINISHED, KILLED, SCHEDULED, Progress, Run
 from core.runs.slots import held_slot
 from core.runs.store import RunStore
@@ -42,7 +43,13 @@ def _await_turn(store: RunStore, run: Run, slot: ExitStack) -> bool:
         if store.beat(run.id, Progress()):
             return False
         older = [each for each in store.runs() if each.status == SCHEDULED and each.created < run.created]
-        if not older and slot.enter_context(held_slot()):
+        needed = needed_run(store, run)
+        if needed is not None and needed.is_final and needed.status != FINISHED:
+            raise UserError(
+                f"Run {needed.short_id}, which this one builds on, has {needed.state}; start this one again."
+            )
+        ready = needed is None or needed.is_final
+        if ready and not older and slot.enter_context(held_slot()):
             return True
         if not said:
             store.say(run.id, "Waiting for the runs before it.")
@@ -53,7 +60,8 @@ def _await_turn(store: RunStore, run: Run, slot: ExitStack) -> bool:
 def _train(store: RunStore, run: Run) -> str:
     from core.runs.training import train  # noqa: PLC0415 - a run that waits needs no torch
 
-    outcome = train(store, run)
+    needed = needed_run(store, run)
+    outcome = train(store, run, None if needed is None else store.fetch(needed.id, "checkpoint/best"))
     status = KILLED if outcome.ending == "stopped" else FINISHED
     return _end(store, run, status, _ending(outcome))
 

@@ -1,7 +1,6 @@
 """Segmentation of one foreground: a mask for every pixel of a picture."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class SegmentationTask(Task):
     """Learns a mask from patches and is judged on whole pictures at their own size."""
 
-    monitor: ClassVar[Score] = DICE
+    monitor = DICE
 
     def __init__(
         self, network: nn.Module, loss: Loss, *, threshold: float = 0.5, tile: int = 0, flips: bool = False

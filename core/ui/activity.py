@@ -5,7 +5,7 @@ import streamlit as st
 from core.experiments import catalogue
 from core.runs.run import Run
 from core.runs.store import RunStore
-from core.ui.wording import ICONS, best_of, say_number, say_status, title_of_score
+from core.ui.wording import ICONS, monitored, say_number, say_status
 
 SECONDS = 2.0
 
@@ -31,11 +31,9 @@ def _show_run(run: Run) -> None:
     with st.container(border=True):
         st.markdown(f"{ICONS[run.state]} **{run.name}** · {experiment.title if experiment else run.slug}")
         st.progress(progress.step / progress.steps if progress.steps else 0.0, text=say_status(run))
-        value = best_of(run, experiment.monitor) if experiment else None
-        if experiment and value is not None:
-            st.caption(
-                f"Best {title_of_score(experiment, experiment.monitor)} {say_number(value)}, epoch {run.best_epoch}"
-            )
+        title, value = monitored(experiment, run) if experiment else ("", None)
+        if value is not None:
+            st.caption(f"Best {title} {say_number(value)}, epoch {run.best_epoch}")
         if st.button("Watch", key=f"watch-{run.id}", icon=":material/monitoring:"):
             st.switch_page("runs.py", query_params={"run": run.short_id})
 

@@ -12,17 +12,43 @@ Figure = dict[str, Any]
 TRAINING, VALIDATION = "#1295a8", "#e8833a"
 """Read well on light and on dark, and apart for the colour-blind."""
 COLOURS = (TRAINING, VALIDATION, "#8c6bd8", "#3f9d5b", "#d0578f", "#4a86d4", "#b59a00", "#8a979c")
+DOTTED: Figure = {"line": {"width": 1.5, "dash": "dot", "color": "#8a979c"}}
 HEIGHT = 270
 MARKED = 60
 """Up to this many points are marked with dots."""
 
 
-def draw_steps(curve: Curve, *, strength: float, log: bool) -> Figure:
-    """Return the loss of every step, faint, under its moving average."""
-    steps, values = curve
-    raw = _line(thin(curve), "each step", TRAINING, width=1, opacity=0.4)
-    smoothed = _line(thin((steps, smooth(values, strength))), "smoothed", TRAINING, width=2.5)
-    return _figure([raw, smoothed] if strength else [_line(thin(curve), "each step", TRAINING)], "step", log=log)
+def draw_steps(
+    curves: Sequence[tuple[str, Curve]], *, strength: float, log: bool, level: tuple[float, str] | None = None
+) -> Figure:
+    """Return the losses of every step, faint, under their moving averages.
+
+    Args:
+        curves: Name and curve of each loss; a GAN has two.
+        strength: Of smoothing; 0 shows the raw lines alone.
+        log: Whether the axis is logarithmic.
+        level: A value worth a dotted line, and what it means.
+    """
+    lines = []
+    for (name, curve), colour in zip(curves, COLOURS, strict=False):
+        prefix = f"{name}, " if len(curves) > 1 else ""
+        if strength:
+            lines.append(_line(thin(curve), f"{prefix}each step", colour, width=1, opacity=0.4))
+            smoothed = smooth(curve[1], strength)
+            lines.append(_line(thin((curve[0], smoothed)), f"{prefix}smoothed", colour, width=2.5))
+        else:
+            lines.append(_line(thin(curve), f"{prefix}each step", colour))
+    figure = _figure(lines, "step", log=log)
+    if level is not None:
+        value, meaning = level
+        figure["layout"]["shapes"] = [
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, **DOTTED}
+        ]
+        figure["layout"]["annotations"] = [
+            {"xref": "paper", "x": 1, "y": np.log10(value) if log else value, "text": meaning, "showarrow": False,
+             "xanchor": "right", "yanchor": "bottom"}
+        ]  # fmt: skip
+    return figure
 
 
 def draw_losses(training: Curve, validation: Curve, *, log: bool) -> Figure:
@@ -37,9 +63,8 @@ def draw_scores(curves: Sequence[tuple[str, Curve]], *, best_epoch: int, log: bo
     figure = _figure(lines, "epoch", log=log)
     if best_epoch:
         figure["layout"]["shapes"] = [
-            {"type": "line", "x0": best_epoch, "x1": best_epoch, "yref": "paper", "y0": 0, "y1": 1,
-             "line": {"width": 1.5, "dash": "dot", "color": "#8a979c"}}
-        ]  # fmt: skip
+            {"type": "line", "x0": best_epoch, "x1": best_epoch, "yref": "paper", "y0": 0, "y1": 1, **DOTTED}
+        ]
     return figure
 
 

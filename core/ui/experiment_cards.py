@@ -46,7 +46,8 @@ def show_scores(place: DeltaGenerator, experiment: Experiment, runs: Iterable[Ru
     for reported in _one_of_each(experiment):
         title = title_of_score(experiment, reported.score)
         claim = f"**{reported.value:.3f}** on {reported.data}" if reported.data else f"**{reported.value:.3f}**"
-        measured = "…" if runs is None else _say_best(finished, reported.score)
+        lower = reported.score in experiment.lower_is_better
+        measured = "…" if runs is None else _say_best(finished, reported.score, lower_is_better=lower)
         rows.append(f"| {title} | {claim} | {measured} |")
     with place.container():
         st.markdown("\n".join(rows))
@@ -62,9 +63,9 @@ def _one_of_each(experiment: Experiment) -> list[Reported]:
     return list(first.values())[:SHOWN]
 
 
-def _say_best(finished: Iterable[Run], score: str) -> str:
+def _say_best(finished: Iterable[Run], score: str, *, lower_is_better: bool) -> str:
     measured = [(value, run) for run in finished if (value := best_of(run, score)) is not None]
     if not measured:
         return "not measured yet"
-    value, run = max(measured, key=lambda each: each[0])
+    value, run = (min if lower_is_better else max)(measured, key=lambda each: each[0])
     return f"**{value:.3f}** on {say_data(run.config['data'])}"

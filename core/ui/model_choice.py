@@ -5,7 +5,9 @@ from pathlib import Path
 
 from core.experiments.experiment import Experiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
-from core.inference.predictor import SegmentationPredictor, load_predictor
+from core.inference.kinds import load_predictor
+from core.inference.predictor import Predictor
+from core.runs.run import Run
 from core.runs.store import RunStore
 
 KEPT_PREDICTORS = 4
@@ -20,11 +22,12 @@ def list_shipped(experiment: Experiment) -> list[Choice]:
 def list_choices(experiment: Experiment) -> list[Choice]:
     """Return label and name of every checkpoint: those that ship first, then runs, newest first."""
     runs = [run for run in RunStore().runs(slug=experiment.slug) if run.best_epoch]
-    monitor = experiment.monitor
-    titled = experiment.score_titles[monitor]
-    return list_shipped(experiment) + [
-        (f"{run.name} · {titled} {run.best.get(monitor, float('nan')):.3f} · {run.short_id}", run.id) for run in runs
-    ]
+    return list_shipped(experiment) + [(_label(experiment, run), run.id) for run in runs]
+
+
+def _label(experiment: Experiment, run: Run) -> str:
+    monitor = experiment.monitor_of(run.config["arm"])
+    return f"{run.name} · {experiment.score_titles[monitor]} {run.best.get(monitor, float('nan')):.3f} · {run.short_id}"
 
 
 def first_choice(experiment: Experiment) -> str:
@@ -32,7 +35,7 @@ def first_choice(experiment: Experiment) -> str:
     return next((name for _, name in list_choices(experiment)), "")
 
 
-def open_predictor(name: str) -> SegmentationPredictor:
+def open_predictor(name: str) -> Predictor:
     """Return a predictor by the name of its checkpoint; the last few stay loaded.
 
     Raises:
@@ -49,7 +52,7 @@ def _run_folder(run_id: str) -> Path:
 
 
 @lru_cache(maxsize=KEPT_PREDICTORS)
-def _load(name: str, folder: Path, stamp: int) -> SegmentationPredictor:  # noqa: ARG001 - a retrained run is another
+def _load(name: str, folder: Path, stamp: int) -> Predictor:  # noqa: ARG001 - a retrained run is another
     from core.engine.checkpoint import load_card  # noqa: PLC0415 - torch is needed only once a model is loaded
 
     return load_predictor(Checkpoint(name, folder, load_card(folder)))

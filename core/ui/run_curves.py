@@ -23,25 +23,30 @@ def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
     def read(key: str) -> Curve:
         return histories.read(store, run, key)
 
-    steps = read("step/loss")
-    if not len(steps[0]):
+    losses = _losses(histories.keys(store, run))
+    steps = [(key.removeprefix("step/loss").strip("_"), read(key)) for key in losses]
+    if not any(len(curve[0]) for _, curve in steps):
         st.info(
             "No numbers yet. The first appear after a few steps."
             if not run.is_final
             else "It ended before its first step."
         )
         return
-    scores = _scores(histories.keys(store, run), experiment)
+    scores = _scores(histories.keys(store, run), experiment, experiment.monitor_of(run.config["arm"]))
     strength, log, chosen = _show_options(experiment, scores)
     left, right = st.columns(2, gap="medium")
     with left:
-        _show("Training loss", draw_steps(steps, strength=strength, log=log), f"steps-{run.id}")
+        _show(
+            "Training loss",
+            draw_steps(steps, strength=strength, log=log, level=experiment.loss_level),
+            f"steps-{run.id}",
+        )
     with right:
         _show("Loss by epoch", draw_losses(read("train/loss"), read("val/loss"), log=log), f"losses-{run.id}")
     left, right = st.columns(2, gap="medium")
     with left:
         curves = [(title_of_score(experiment, key), read(key)) for key in chosen]
-        monitor = title_of_score(experiment, experiment.monitor)
+        monitor = title_of_score(experiment, experiment.monitor_of(run.config["arm"]))
         help = f"Counted on validation pictures. {monitor} decides which epoch is kept: the dotted line."
         figure = draw_scores(curves, best_epoch=run.best_epoch, log=log) if curves else None
         _show("Scores by epoch", figure, f"scores-{run.id}", help=help)
@@ -49,9 +54,14 @@ def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
         _show("Learning rate", draw_rate(read("step/learning_rate"), log=log), f"rate-{run.id}")
 
 
-def _scores(keys: Sequence[str], experiment: Experiment) -> list[str]:
+def _losses(keys: Sequence[str]) -> list[str]:
+    """Return the keys of the training losses: one, or one for each part that learns."""
+    return [key for key in keys if key.startswith("step/loss")] or ["step/loss"]
+
+
+def _scores(keys: Sequence[str], experiment: Experiment, monitor: str) -> list[str]:
     """Return the keys of the validation scores: the monitored one first, the others in the experiment's order."""
-    order = [f"val/{key}" for key in (experiment.monitor, *experiment.score_titles)]
+    order = [f"val/{key}" for key in (monitor, *experiment.score_titles)]
     found = [key for key in keys if key.startswith("val/") and key not in NOT_SCORES]
     return sorted(found, key=lambda key: (order.index(key) if key in order else len(order), key))
 

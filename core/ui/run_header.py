@@ -12,14 +12,13 @@ from core.ui.choice import choice_of
 from core.ui.wording import (
     COLOURS,
     ICONS,
-    best_of,
+    monitored,
     say_data,
     say_duration,
     say_left,
     say_number,
     say_status,
     say_when,
-    title_of_score,
 )
 
 
@@ -36,7 +35,8 @@ def show_header(store: RunStore, run: Run, experiment: Experiment) -> None:
 
 
 def _show_numbers(run: Run, experiment: Experiment) -> None:
-    title, progress, since = title_of_score(experiment, experiment.monitor), run.progress, run.progress.stale_epochs
+    title, best = monitored(experiment, run)
+    progress, since = run.progress, run.progress.stale_epochs
     seconds = run.seconds if run.is_final or run.started is None else time.time() - run.started
     numbers = {
         "Epochs done": f"{progress.epoch} of {progress.epochs or run.config['epochs']}",
@@ -49,7 +49,7 @@ def _show_numbers(run: Run, experiment: Experiment) -> None:
         with st.container(key="best", width="content"):
             label = f"Best {title}, epoch {run.best_epoch}" if run.best_epoch else f"Best {title}"
             help = f"{title} on the validation pictures. The weights of the epoch where it was best are kept."
-            st.metric(label, say_number(best_of(run, experiment.monitor)), help=help, width="content")
+            st.metric(label, say_number(best), help=help, width="content")
         for name, value in numbers.items():
             st.metric(name, value, width="content")
 

@@ -10,7 +10,7 @@ import streamlit as st
 from core.experiments import catalogue
 from core.runs.run import Run
 from core.runs.store import RunStore
-from core.ui.wording import best_of, say_data, say_duration, title_of_score
+from core.ui.wording import monitored, say_data, say_duration
 
 SECONDS = 2.0
 STATES = ("running", "finished", "stopped", "failed")
@@ -66,12 +66,13 @@ def _fits(run: Run, words: str, states: Sequence[str]) -> bool:
 def _columns(runs: Sequence[Run]) -> dict[str, list[Any]]:
     entries = catalogue()
     known = [entries.get(run.slug) for run in runs]
+    scored = [monitored(each, run) if each else ("", None) for each, run in zip(known, runs, strict=True)]
     return {
         "State": [run.state for run in runs],
         "Name": [run.name for run in runs],
         "Experiment": [each.title if each else run.slug for each, run in zip(known, runs, strict=True)],
-        "Best": [best_of(run, each.monitor) if each else None for each, run in zip(known, runs, strict=True)],
-        "Score": [title_of_score(each, each.monitor) if each else "" for each in known],
+        "Best": [value for _, value in scored],
+        "Score": [title for title, _ in scored],
         "Epoch": [run.best_epoch or None for run in runs],
         "Data": [say_data(run.config.get("data", "")) for run in runs],
         "Created": [datetime.fromtimestamp(run.created) for run in runs],

@@ -51,7 +51,7 @@ def _show(store: RunStore, run_id: str, was_final: bool) -> None:
             if name == CURVES:
                 show_curves(store, run, experiment)
             elif name == SAMPLES:
-                show_samples(store, run, experiment.kind)
+                show_samples(store, run, experiment.kind_of(run.config["arm"]))
             elif name == LOG:
                 show_log(store, run)
             else:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.raster import FloatImage, Mask, Pixels, resize, shrink_to
-from core.inference.predictor import MaskPrediction
 from core.inference.rendering import render_overlay, render_probabilities
+from core.inference.segmentation import MaskPrediction
 
 SHOWN_SIDE = 1200
 LEVELS = 1000

@@ -93,6 +93,12 @@ def best_of(run: Run, key: str) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
+def monitored(experiment: Experiment, run: Run) -> tuple[str, float | None]:
+    """Return the name of the score that a run goes by, and its best value so far."""
+    key = experiment.monitor_of(run.config["arm"])
+    return title_of_score(experiment, key), best_of(run, key)
+
+
 def say_status(run: Run) -> str:
     """Return what a run is doing or how it ended, in a sentence or two."""
     progress = run.progress

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ def build_toy_network(seed: int = 0) -> nn.Sequential:
 
 
 class ToyTask(Task):
-    monitor: ClassVar[Score] = Score("accuracy", "Accuracy", "right pixels / pixels")
+    monitor = Score("accuracy", "Accuracy", "right pixels / pixels")
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network

@@ -67,9 +67,12 @@ def test_an_experiment_has_the_three_recipes_that_all_have(slug: str) -> None:
 @every_experiment
 def test_the_monitored_score_is_one_of_the_titled_ones(slug: str) -> None:
     experiment = find_experiment(slug)
-    assert experiment.monitor in experiment.score_titles
-    assert experiment.score.key == experiment.monitor
-    assert experiment.score.title == experiment.score_titles[experiment.monitor]
+    for arm in experiment.arms:
+        monitor, score = experiment.monitor_of(arm.slug), experiment.score_of(arm.slug)
+        assert monitor in experiment.score_titles
+        assert score.key == monitor
+        assert score.title == experiment.score_titles[monitor]
+        assert score.higher_is_better is (monitor not in experiment.lower_is_better)
 
 
 @every_experiment

@@ -13,7 +13,7 @@ def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiment = find_experiment("vessels")
     config = experiment.config(changes={"diameter": 200, "test_flips": False})
     torch.manual_seed(0)
-    network = experiment.build_network(config)
+    network = experiment.set_up(config).build_network()
     with torch.no_grad():
         network.head.weight.mul_(50)  # spreads the answers, so that a rounded bit does not move many over the threshold
     folder = tmp_path_factory.mktemp("checkpoint")

@@ -12,7 +12,8 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
 from core.inference.evaluation import evaluate
-from core.inference.predictor import SegmentationPredictor, load_predictor
+from core.inference.kinds import load_predictor
+from core.inference.segmentation import SegmentationPredictor
 
 
 def grey(path: Path) -> np.ndarray:
@@ -53,7 +54,7 @@ def test_nothing_is_found_outside_the_field_of_view(predictor: SegmentationPredi
 
 def test_the_predictor_gives_what_the_network_gives(predictor: SegmentationPredictor, fundus: Picture) -> None:
     """The whole way, repeated by hand in fp32 with the experiment's own pieces."""
-    prepared = predictor.experiment.prepare_picture(predictor.config, fundus.pixels)
+    prepared = predictor.setup.prepare_picture(fundus.pixels)
     with torch.inference_mode():
         logits = predictor.network(prepared.images.contiguous()).float()
     small = logits.sigmoid()[0, 0].numpy()
@@ -87,7 +88,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     experiment = find_experiment("vessels")
     small = experiment.config()
     card = {"experiment": "vessels", "config": experiment.config(changes={"colour": "grey"}).as_values()}
-    save_checkpoint(tmp_path, {"network": experiment.build_network(small)}, card)
+    save_checkpoint(tmp_path, {"network": experiment.set_up(small).build_network()}, card)
     with pytest.raises(UserError, match="another network"):
         load_predictor(Checkpoint("x", tmp_path, load_card(tmp_path)))
 

@@ -21,8 +21,13 @@ def test_the_reported_network_has_31_036_033_parameters() -> None:
 def test_the_arms_of_the_experiment_have_the_published_sizes() -> None:
     vessels = find_experiment("vessels")
     with torch.device("meta"):
-        assert _count(vessels.build_network(vessels.config(arm="unet", changes={"colour": "grey"}))) == 31_036_033
-        assert _count(vessels.build_network(vessels.config(arm="unet-small", changes={"colour": "rgb"}))) == 482_625
+        assert (
+            _count(vessels.set_up(vessels.config(arm="unet", changes={"colour": "grey"})).build_network()) == 31_036_033
+        )
+        assert (
+            _count(vessels.set_up(vessels.config(arm="unet-small", changes={"colour": "rgb"})).build_network())
+            == 482_625
+        )
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 16), (16, 31), (5, 7), (33, 50), (1, 9)])

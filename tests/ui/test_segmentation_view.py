@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from core.inference.predictor import MaskPrediction
+from core.inference.segmentation import MaskPrediction
 from core.ui.segmentation_view import SHOWN_SIDE, SegmentationView
 
 

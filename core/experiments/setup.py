@@ -1,0 +1,110 @@
+"""How an experiment builds the parts of one run: network, task, data, and an uploaded picture's preparation."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from core.config import RunConfig
+from core.data.traits import NO_TRAITS, Traits
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.data.labelled import PreparedPicture
+    from core.data.raster import Pixels
+    from core.engine.task import Batch, Task, TaskData
+    from core.experiments.experiment import Experiment
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
+Say = Callable[[str], None]
+
+
+def say_nothing(text: str) -> None:
+    """Take a sentence about what is being done, and drop it."""
+
+
+class Setup(ABC, Generic[ConfigT]):
+    """One config of one experiment, and what its training data decided: builds everything that a run needs.
+
+    It is made anew wherever a run is trained, scored or tried; it holds no weights. Heavy packages are imported by
+    its methods, not by its module.
+    """
+
+    def __init__(self, experiment: "Experiment", config: RunConfig, traits: Traits | None = None) -> None:
+        """Join an experiment and a config.
+
+        Args:
+            experiment: The catalogue's entry.
+            config: All knobs.
+            traits: As a checkpoint's card tells; read from the data when first asked for if None.
+        """
+        self.experiment = experiment
+        self.config = cast(ConfigT, config)
+        self._given_traits = traits
+
+    @cached_property
+    def traits(self) -> Traits:
+        """Return what the data set decides about the network.
+
+        Raises:
+            UserError: If they are to be read from the data, and it cannot be read.
+        """
+        return self.read_traits() if self._given_traits is None else self._given_traits
+
+    def read_traits(self) -> Traits:
+        """Read classes and colours from the config's data, where they matter."""
+        return NO_TRAITS
+
+    @abstractmethod
+    def build_network(self) -> "nn.Module":
+        """Return the arm's network with random weights; torch's global random state decides them."""
+
+    def begin(self, network: "nn.Module", earlier: Path | None) -> tuple[str, ...]:
+        """Give a fresh network the weights it starts from, and say which.
+
+        Args:
+            network: Of :meth:`build_network`.
+            earlier: Best checkpoint of the run that the experiment's ``prerequisite`` names, if it names one.
+
+        Raises:
+            UserError: If those weights are not there.
+        """
+        return ()
+
+    @abstractmethod
+    def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
+        """Join the network with its loss and scores; ``careful`` predicts as a finished run does, not as it trains."""
+
+    @abstractmethod
+    def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
+        """Open the data set and return what is trained and validated on.
+
+        Args:
+            network: As it begins; a frozen part of it may be run once over all pictures.
+            say: Is told what is being done where it takes long.
+
+        Raises:
+            UserError: If the set cannot be read or is too small.
+        """
+
+    @abstractmethod
+    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
+        """Return the validation batches of a split.
+
+        Args:
+            data: Name or folder; the config's if empty.
+            split: One of the set's, or ``val`` for the part that a run holds back.
+
+        Raises:
+            UserError: If there is no such split.
+        """
+
+    @abstractmethod
+    def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
+        """Make a picture ``(H, W, 3)`` that came without a label ready for the network."""
+
+    def open_data(self, data: str = "") -> Any:
+        """Return a data set by name or folder; the config's if empty."""
+        return self.experiment.open_data(data or self.config.data)

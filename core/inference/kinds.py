@@ -1,0 +1,25 @@
+"""Which predictor answers for which kind of problem."""
+
+from types import MappingProxyType
+
+from core.inference.checkpoints import Checkpoint
+from core.inference.predictor import Predictor
+from core.inference.segmentation import SegmentationPredictor
+
+PREDICTORS: MappingProxyType[str, type[Predictor]] = MappingProxyType(
+    {
+        each.kind: each
+        for each in (
+            SegmentationPredictor,
+        )
+    }
+)  # fmt: skip
+
+
+def load_predictor(checkpoint: Checkpoint, *, device: str = "auto") -> Predictor:
+    """Return the predictor for a checkpoint's kind of problem.
+
+    Raises:
+        UserError: If the checkpoint cannot be used.
+    """
+    return PREDICTORS[checkpoint.kind](checkpoint, device=device)

@@ -1,0 +1,30 @@
+"""Runs that build on another run: pre-training before fine-tuning."""
+
+from core.config import RunConfig
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.runs.run import FAILED, FINISHED, KILLED, Run
+from core.runs.store import RunStore
+
+
+def find_same(store: RunStore, slug: str, config: RunConfig) -> Run | None:
+    """Return a run with exactly this config: a finished one, else one that is under way, else the newest; or None."""
+    same = [run for run in store.runs(slug=slug) if dict(run.config) == config.as_values()]
+    ranks = {FINISHED: 0, FAILED: 2, KILLED: 2}
+    return min(same, key=lambda run: ranks.get(run.status, 1), default=None)
+
+
+def needed_run(store: RunStore, run: Run) -> Run | None:
+    """Return the run that must have finished before this one; None if it needs none.
+
+    Raises:
+        UserError: If the run's stored config is not valid, or the run it needs was deleted.
+    """
+    experiment = find_experiment(run.slug)
+    needed = experiment.prerequisite(experiment.read_config(run.config))
+    if needed is None:
+        return None
+    found = find_same(store, run.slug, needed)
+    if found is None:
+        raise UserError("The run that this one builds on is gone; start this one again, and it is made anew.")
+    return found

@@ -1,0 +1,99 @@
+"""Classification: one class for a whole picture."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.metrics.classification import ClassificationScores
+from core.tasks.labels import render_answer
+
+ACCURACY = Score("accuracy", "Accuracy", "share of the split's pictures whose most probable class is the true one")
+ROC_AUC = Score(
+    "roc_auc", "ROC AUC", "chance that a picture of the class looked for gets a higher answer than another"
+)  # fmt: skip
+AUXILIARY_WEIGHT = 0.3
+"""Of GoogLeNet's two auxiliary classifiers in the training loss (Szegedy et al., 2014, arXiv 1409.4842)."""
+SAMPLES = 8
+
+
+class ClassificationTask(Task):
+    """Learns classes by cross-entropy, from pictures or from what a frozen part of the network made of them."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        classes: Sequence[str],
+        *,
+        monitor: Score = ACCURACY,
+        positive: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        """Join a network and its classes.
+
+        Args:
+            network: A :class:`core.models.classifier.ClassificationNetwork`.
+            classes: Names, in the order of the logits.
+            monitor: The score that decides which epoch is kept.
+            positive: The class that is looked for, where there is one.
+            label_smoothing: Share of the target that is spread evenly over all classes, 0 to 1; training only.
+        """
+        self.network = network
+        self.classes = tuple(classes)
+        self.monitor = monitor
+        self.positive = positive
+        self.label_smoothing = label_smoothing
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Return the one network."""
+        return {"network": self.network}
+
+    def adopt(self, parts: Mapping[str, nn.Module]) -> None:
+        """Use this network from now on."""
+        self.network = parts["network"]
+
+    def losses(self, batch: Batch) -> Iterator[PartLoss]:
+        """Yield the cross-entropy of a batch of ``labels`` and ``images`` or ``features``.
+
+        Auxiliary classifiers, where the network has them and trains them, add 0.3 of their own.
+        """
+        logits, labels = self._logits(batch), batch["labels"]
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        for auxiliary in getattr(self.network, "auxiliary", ()):
+            loss = loss + AUXILIARY_WEIGHT * F.cross_entropy(auxiliary.float(), labels)
+        yield PartLoss(loss, values={"accuracy": float((logits.argmax(dim=1) == labels).float().mean())})
+
+    def _logits(self, batch: Batch) -> Tensor:
+        if "features" in batch:
+            logits: Tensor = self.network(batch["features"], precomputed=True)
+        else:
+            logits = self.network(batch["images"])
+        return logits.float()
+
+    def new_scores(self) -> ClassificationScores:
+        """Return an empty accumulator."""
+        return ClassificationScores(self.classes, positive=self.positive)
+
+    @torch.inference_mode()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return the probabilities ``(N, classes)`` of pictures ``(N, C, H, W)``."""
+        logits: Tensor = self.network(images)
+        return logits.float().softmax(dim=1)
+
+    def evaluate(self, batch: Batch, scores: ClassificationScores) -> NDArray[np.float32]:
+        """Return the probabilities ``(N, classes)`` of a batch, scored against its ``labels``."""
+        with torch.inference_mode():
+            probs: NDArray[np.float32] = self._logits(batch).softmax(dim=1).cpu().numpy()
+        scores.update(batch["names"], probs, batch["labels"].cpu().numpy())
+        return probs
+
+    def draw(self, batch: Batch, prediction: NDArray[np.float32]) -> Iterable[SamplePicture]:
+        """Show pictures with their true class and the answer below; nothing if the batch holds no pictures."""
+        for name, pixels, label, probs in list(
+            zip(batch["names"], batch.get("pixels", ()), batch["labels"], prediction, strict=False)
+        )[:SAMPLES]:
+            yield SamplePicture(str(name), render_answer(pixels, self.classes, probs, int(label)))

@@ -1,0 +1,145 @@
+"""What every widget has: a choice of models, boxes for pictures, a button, examples, and how they are joined."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from core.errors import UserError
+from core.experiments.experiment import Experiment
+from core.inference.predictor import Prediction
+from core.paths import PROJECT
+from core.ui.model_choice import first_choice, list_choices, list_shipped, open_predictor
+from core.ui.picture_input import PictureInput
+
+ResultT = TypeVar("ResultT")
+EMPTY = "Give a picture: drop a file on the box, paste one, or click an example below it."
+
+
+@dataclass(frozen=True)
+class Question:
+    """The left side of a widget.
+
+    Attributes:
+        model: Which model answers.
+        pictures: Boxes for pictures.
+        run: The button.
+        examples: Drawn pictures to click, made by ``gr.Examples``; None where there are none.
+    """
+
+    model: gr.Dropdown
+    pictures: tuple[PictureInput, ...]
+    run: gr.Button
+    examples: Any
+
+
+def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str] = ("Picture",)) -> Question:
+    """Lay out the left side; must be called inside ``gr.Blocks``.
+
+    Args:
+        experiment: Whose models.
+        verb: What the button says.
+        pictures: A label for each picture that the models take.
+    """
+    shipped = list_shipped(experiment)
+    model = gr.Dropdown(
+        shipped,
+        value=shipped[0][1] if shipped else None,
+        label="Model",
+        allow_custom_value=True,
+        info="Shipped models first, then your runs." if shipped else "Your runs, the newest first.",
+    )
+    boxes = tuple(
+        PictureInput(label=label, sources=["upload", "clipboard", "webcam"], height=300 if len(pictures) == 1 else 220)
+        for label in pictures
+    )
+    run = gr.Button(verb, variant="primary")
+    rows = _examples(experiment, len(boxes))
+    examples = gr.Examples(rows, list(boxes), label="Examples (drawn)") if rows else None
+    if experiment.caution:
+        gr.Markdown(experiment.caution, elem_classes="caution")
+    return Question(model, boxes, run, examples)
+
+
+def _examples(experiment: Experiment, boxes: int) -> list[list[str]]:
+    """Return the example pictures by sorted name, as many to a row as there are boxes."""
+    folder = PROJECT / "assets" / "examples" / experiment.slug
+    paths = [str(path) for path in sorted(folder.glob("*.*g"))]
+    return [paths[start : start + boxes] for start in range(0, len(paths) - boxes + 1, boxes)]
+
+
+def join(
+    demo: gr.Blocks, experiment: Experiment, question: Question, predict: Callable[..., Any], *,
+    extras: Sequence[Any] = (), outputs: Sequence[Any], empty: Sequence[Any],
+) -> None:  # fmt: skip
+    """Let the button, an upload and an example ask for a prediction, and a cleared picture clear the answer.
+
+    Args:
+        demo: The widgets.
+        experiment: Its slug names the function in the HTTP API.
+        question: The left side.
+        predict: Takes the pictures, the model's name and the extras; its signature and docstring are the API's text.
+        extras: Further inputs.
+        outputs: What it returns, in order.
+        empty: What the outputs show without a picture.
+    """
+    asked: dict[str, Any] = {
+        "inputs": [*question.pictures, question.model, *extras],
+        "outputs": list(outputs),
+        "concurrency_id": "network",
+    }
+    question.run.click(predict, api_name=experiment.slug, **asked)
+    last = question.pictures[-1]
+    # A second picture that comes while the first is worked on is not dropped, as Gradio would.
+    last.upload(predict, api_visibility="private", trigger_mode="always_last", **asked)
+    if question.examples is not None:
+        question.examples.load_input_event.then(predict, api_visibility="private", **asked)
+    for box in question.pictures:
+        box.clear(lambda: tuple(empty), None, list(outputs), api_visibility="private", queue=False)
+
+    def refresh(request: gr.Request) -> Any:
+        return _choices(experiment, str(request.query_params.get("run", "")))
+
+    demo.load(refresh, outputs=question.model, api_visibility="private")
+
+
+def _choices(experiment: Experiment, wanted: str) -> Any:
+    """Return the models of this moment; the one named in the page's address is chosen."""
+    choices = list_choices(experiment)
+    names = [name for _, name in choices]
+    chosen = next((name for name in names if wanted and name.startswith(wanted)), names[0] if names else None)
+    return gr.Dropdown(choices, value=chosen)
+
+
+def ask(experiment: Experiment, picture: str | bytes | None, model: str) -> Any:
+    """Return a model's prediction of a picture as the box gave it.
+
+    Raises:
+        UserError: If there is no picture, it cannot be read, or there is no such model.
+    """
+    if picture is None:
+        raise UserError(EMPTY)
+    source = picture if isinstance(picture, bytes) else Path(picture)
+    return open_predictor(model or first_choice(experiment)).predict_file(source)
+
+
+def say_times(prediction: Prediction) -> str:
+    """Say how long each part took and what was done to the picture."""
+    parts = prediction.milliseconds
+    times = ", ".join(f"{part} {value:.0f}" for part, value in parts.items())
+    return "  \n".join([f"{sum(parts.values()):.0f} ms: {times}.", *prediction.notes])
+
+
+def round_times(prediction: Prediction) -> dict[str, float]:
+    """Return the milliseconds of each part for the API."""
+    return {part: round(value, 1) for part, value in prediction.milliseconds.items()}
+
+
+def told(act: Callable[[], ResultT]) -> ResultT:
+    """Turn a user's mistake into Gradio's message."""
+    try:
+        return act()
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from error
