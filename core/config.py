@@ -139,6 +139,8 @@ class RunConfig:
     )
     weight_decay: float = knob(0.0, "Pull of the weights towards zero.", low=0.0, high=1.0, advanced=True)
     momentum: float = knob(0.9, "Momentum; only SGD uses it.", low=0.0, high=0.999, advanced=True)
+    beta1: float = knob(0.9, "Adam's and AdamW's first beta: how much of the earlier gradients is kept.", low=0.0,
+                        high=0.999, advanced=True)  # fmt: skip
     plateau_factor: float = knob(0.5, "Plateau only: the rate is multiplied by this.", low=0.01, high=0.99,
                                  advanced=True)  # fmt: skip
     plateau_patience: int = knob(5, "Plateau only: epochs without improvement before the rate falls.", low=0, high=1000,

@@ -134,7 +134,7 @@ def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig, *, r
     if config.optimizer == "sgd":
         return SGD(rest, lr=rate, momentum=config.momentum, weight_decay=decay)
     kind = AdamW if config.optimizer == "adamw" else Adam
-    return kind(rest, lr=rate, weight_decay=decay, fused=True)
+    return kind(rest, lr=rate, betas=(config.beta1, 0.999), weight_decay=decay, fused=True)
 
 
 def _build_schedule(optimizer: Optimizer, config: RunConfig, steps: int) -> LRScheduler | ReduceLROnPlateau | None:
