@@ -1,0 +1,123 @@
+"""Classification by a backbone and a linear layer, of which a part can be held still."""
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from typing import Any
+
+from torch import Tensor, nn
+from torchvision.models.googlenet import InceptionAux  # type: ignore[import-untyped]
+
+from core.errors import UserError
+from core.models.backbones import StagedBackbone
+
+TUNED = ("head", "last-stage", "all")
+"""What can be trained: the linear layer alone, with it all at a thirty-second of the picture's size, or everything."""
+
+
+class ClassificationNetwork(nn.Module, ABC):
+    """A network in two parts: what is held still, then what is trained.
+
+    What the first part gives of a picture never changes, so it can be computed once and kept.
+
+    Attributes:
+        auxiliary: Logits ``(N, classes)`` of auxiliary classifiers in the last forward pass; empty unless a network
+            that has them is trained as a whole.
+    """
+
+    auxiliary: tuple[Tensor, ...] = ()
+
+    @property
+    @abstractmethod
+    def is_fixed(self) -> bool:
+        """Return whether something is held still, so that :meth:`frozen_part` does work."""
+
+    @abstractmethod
+    def frozen_part(self, images: Tensor) -> Tensor:
+        """Map pictures ``(N, C, H, W)`` to what enters the first trained layer; to themselves if all is trained."""
+
+    @abstractmethod
+    def trained_part(self, features: Tensor) -> Tensor:
+        """Map what :meth:`frozen_part` gives to logits ``(N, classes)``; it is not changed."""
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Tensor:
+        """Map pictures ``(N, C, H, W)`` to the second-last layer ``(N, F)``, before dropout."""
+
+    def forward(self, images: Tensor, *, precomputed: bool = False) -> Tensor:
+        """Map pictures ``(N, C, H, W)`` to logits ``(N, classes)``.
+
+        Args:
+            images: Pictures, or what :meth:`frozen_part` gave of them.
+            precomputed: Whether it is the latter. What is wrapped around a network, as mixed precision is, works on
+                calls of the network itself and not of :meth:`trained_part`.
+        """
+        return self.trained_part(images if precomputed else self.frozen_part(images))
+
+
+class Classifier(ClassificationNetwork):
+    """A backbone with a fresh linear layer.
+
+    Weights have the same names whatever is trained, so a checkpoint of one way can be continued in another.
+
+    GoogLeNet keeps its two auxiliary classifiers (Szegedy et al., 2014): they give :attr:`auxiliary` while the
+    whole network is trained, the one nearer to the picture first.
+    """
+
+    def __init__(self, backbone: StagedBackbone, classes: int, *, tuned: str = "all") -> None:
+        """Join a backbone and a linear layer.
+
+        Args:
+            backbone: With pooling; it is changed, not copied.
+            classes: Number of logits.
+            tuned: One of :data:`TUNED`. The rest gets no gradients and stays in evaluation mode.
+
+        Raises:
+            UserError: If ``tuned`` is none of them.
+        """
+        super().__init__()
+        spec = backbone.spec
+        if tuned not in TUNED:
+            raise UserError(f"tuned was given as {tuned!r}; one of {', '.join(TUNED)} is allowed.")
+        self.backbone = backbone
+        dropout, linear = nn.Dropout(spec.dropout), nn.Linear(spec.features, classes)
+        self.head = nn.Sequential(OrderedDict(dropout=dropout, linear=linear))
+        self.auxiliary_heads = nn.ModuleDict(
+            {name: InceptionAux(spec.stage(name).channels, classes) for name in spec.auxiliary}
+        )
+        held = {"head": len(spec.stages), "last-stage": spec.stage_names.index(spec.last_stage), "all": 0}
+        backbone.freeze(held[tuned])
+        self.auxiliary_heads.requires_grad_(tuned == "all")
+
+    @property
+    def is_fixed(self) -> bool:
+        """Return whether a part of the backbone is held still."""
+        return self.backbone.frozen_stages > 0
+
+    def frozen_part(self, images: Tensor) -> Tensor:
+        """Map pictures ``(N, 3, H, W)`` to features ``(N, F)`` or, before the last stage, to a map ``(N, C, h, w)``.
+
+        Gradients pass through it, because explanations ask for them at the picture.
+        """
+        features: Tensor = self.backbone.stages[: self.backbone.frozen_stages](images)
+        return features
+
+    def trained_part(self, features: Tensor) -> Tensor:
+        """Map what :meth:`frozen_part` gives to logits ``(N, classes)``."""
+        branches_off = self.training and not self.is_fixed
+        auxiliary = []
+        for name, stage in list(self.backbone.stages.named_children())[self.backbone.frozen_stages :]:
+            features = stage(features)
+            if branches_off and name in self.auxiliary_heads:
+                auxiliary.append(self.auxiliary_heads[name](features))
+        self.auxiliary = tuple(auxiliary)
+        logits: Tensor = self.head(features)
+        return logits
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map pictures ``(N, 3, H, W)`` to the backbone's features ``(N, F)``."""
+        features: Tensor = self.backbone(images)
+        return features
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the last pass's logits out of copies: a tensor within a graph cannot be copied."""
+        return {**self.__dict__, "auxiliary": ()}
