@@ -76,19 +76,19 @@ def test_the_weights_are_called_as_torchvision_calls_them(name: str) -> None:
     assert set(BACKBONES[name].weights) == urls
 
 
-@pytest.mark.parametrize("size", [(64, 96), (61, 97)])
 @pytest.mark.parametrize("name", CLASSIFIED)
 @torch.inference_mode()
-def test_with_a_published_state_dict_come_the_published_logits(name: str, size: tuple[int, int]) -> None:
+def test_with_a_published_state_dict_come_the_published_logits(name: str) -> None:
     published = _published(name)
-    images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(2))
     backbone = build_backbone(name).eval()
     classifier = backbone.load_imagenet(published.state_dict())
     assert classifier is not None
-    expected = published(images)
-    given = _renormalised(images, name) if name == "googlenet" else images
-    torch.testing.assert_close(classifier(backbone(given)), expected, rtol=1e-4, atol=1e-4)
-    assert expected.std() > 1e-3
+    for size in ((64, 96), (61, 97)):
+        images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(2))
+        expected = published(images)
+        given = _renormalised(images, name) if name == "googlenet" else images
+        torch.testing.assert_close(classifier(backbone(given)), expected, rtol=1e-4, atol=1e-4)
+        assert expected.std() > 1e-3
 
 
 @torch.inference_mode()
@@ -196,8 +196,8 @@ def test_the_last_stage_is_all_that_ends_at_a_thirty_second(name: str) -> None:
     assert all(0 < each.stride < 32 for each in spec.stages[:split])
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "convnext-tiny"])
-def test_an_encoder_has_no_more_than_its_pyramid_needs(name: str) -> None:
+def test_an_encoder_has_no_more_than_its_pyramid_needs() -> None:
+    name = "efficientnet-lite0"
     encoder, whole = build_backbone(name, pooled=False), build_backbone(name)
     state = _published(name).state_dict()
     whole.load_imagenet(state)
