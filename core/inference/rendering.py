@@ -30,3 +30,8 @@ def render_probabilities(probabilities: FloatImage) -> Pixels:
 def render_mask(mask: Mask) -> Pixels:
     """Return the mask as a grey picture ``(H, W)`` of 0 and 255."""
     return (255 * mask).astype(np.uint8)
+
+
+def render_cutout(pixels: Pixels, mask: Mask) -> Pixels:
+    """Return the picture ``(H, W, 4)``, transparent outside the mask."""
+    return np.dstack([pixels, render_mask(mask)])

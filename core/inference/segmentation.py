@@ -11,7 +11,7 @@ from core.data.labelled import PreparedPicture
 from core.data.pictures import Picture
 from core.data.raster import FloatImage, Mask, Pixels, resize
 from core.inference.predictor import Clock, Predictor
-from core.inference.rendering import render_mask, render_overlay, render_probabilities
+from core.inference.rendering import render_cutout, render_mask, render_overlay, render_probabilities
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class MaskPrediction:
     def say(self) -> str:
         """Return the result in a sentence."""
         share, total = 100 * self.share(), sum(self.milliseconds.values())
-        return " ".join([f"{share:.1f} % of the field of view is foreground ({total:.0f} ms).", *self.notes])
+        whole = "picture" if self.inside.all() else "field of view"
+        return " ".join([f"{share:.1f} % of the {whole} is foreground ({total:.0f} ms).", *self.notes])
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -59,11 +60,12 @@ class MaskPrediction:
         }
 
     def rasters(self) -> Mapping[str, Pixels]:
-        """Return mask, probabilities and overlay."""
+        """Return mask, probabilities, overlay, and the foreground cut out of the picture."""
         return {
             "mask": render_mask(self.mask()),
             "probability": render_probabilities(self.probabilities),
             "overlay": render_overlay(self.pixels, self.mask()),
+            "cutout": render_cutout(self.pixels, self.mask()),
         }
 
 

@@ -20,7 +20,7 @@ class PictureCounts:
         false_alarms: Background pixels taken for foreground.
         misses: Foreground pixels not found.
         rest: Background pixels left alone.
-        skeleton_found: Pixels of the label's centre line that the prediction covers, and its length.
+        skeleton_found: Pixels of the label's centre line that the prediction covers, and its length, if counted.
         skeleton_right: Pixels of the prediction's centre line that lie in the label, and its length.
         histogram: ``(2, BINS)`` background and foreground pixels by log-odds.
     """
@@ -30,8 +30,8 @@ class PictureCounts:
     false_alarms: int
     misses: int
     rest: int
-    skeleton_found: tuple[int, int]
-    skeleton_right: tuple[int, int]
+    skeleton_found: tuple[int, int] | None
+    skeleton_right: tuple[int, int] | None
     histogram: NDArray[np.int64]
 
 
@@ -50,8 +50,15 @@ class BinarySegmentationScores:
     1.0
     """
 
-    def __init__(self, threshold: float = 0.5) -> None:
+    def __init__(self, threshold: float = 0.5, *, centre_lines: bool = True) -> None:
+        """Start with no picture.
+
+        Args:
+            threshold: Probability from which a pixel counts as foreground.
+            centre_lines: Whether clDice is counted, which says something of thin structures and takes most of the time.
+        """
         self.threshold = threshold
+        self.centre_lines = centre_lines
         self.pictures: list[PictureCounts] = []
 
     def update(
@@ -73,7 +80,7 @@ class BinarySegmentationScores:
         predicted = (probabilities >= self.threshold) & inside
         labels = labels & inside
         hits, false_alarms = int((predicted & labels).sum()), int((predicted & ~labels).sum())
-        label_line, predicted_line = _centre_line(labels), _centre_line(predicted)
+        found, right = _compare_lines(predicted, labels) if self.centre_lines else (None, None)
         self.pictures.append(
             PictureCounts(
                 name,
@@ -81,8 +88,8 @@ class BinarySegmentationScores:
                 false_alarms,
                 int(labels.sum()) - hits,
                 int(inside.sum()) - int(labels.sum()) - false_alarms,
-                (int((label_line & predicted).sum()), int(label_line.sum())),
-                (int((predicted_line & labels).sum()), int(predicted_line.sum())),
+                found,
+                right,
                 _histogram(probabilities[inside], labels[inside]),
             )
         )
@@ -92,8 +99,12 @@ class BinarySegmentationScores:
         if not self.pictures:
             return {}
         rows = self.per_picture()
-        means = {f"{key}_mean": float(np.mean([row[key] for row in rows])) for key in ("dice", "iou", "cldice")}
+        means = {f"{key}_mean": float(np.mean([row[key] for row in rows])) for key in self._averaged}
         return _scores(_pooled(self.pictures)) | means
+
+    @property
+    def _averaged(self) -> tuple[str, ...]:
+        return ("dice", "iou", "cldice") if self.centre_lines else ("dice", "iou")
 
     def per_picture(self) -> list[dict[str, float]]:
         """Return the scores of each picture alone, in order of :attr:`pictures`."""
@@ -109,6 +120,15 @@ def _centre_line(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(skeletonize(mask), np.bool_)  # type: ignore[no-untyped-call]
 
 
+def _compare_lines(predicted: NDArray[np.bool_], labels: NDArray[np.bool_]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how much of the label's centre line is predicted, and how much of the prediction's is label."""
+    label_line, predicted_line = _centre_line(labels), _centre_line(predicted)
+    return (
+        (int((label_line & predicted).sum()), int(label_line.sum())),
+        (int((predicted_line & labels).sum()), int(predicted_line.sum())),
+    )
+
+
 def _histogram(probabilities: NDArray[np.float32], labels: NDArray[np.bool_]) -> NDArray[np.int64]:
     clipped = np.clip(probabilities.astype(np.float64), 1e-12, 1 - 1e-12)
     logits = np.log(clipped) - np.log1p(-clipped)
@@ -120,8 +140,9 @@ def _pooled(pictures: list[PictureCounts]) -> PictureCounts:
     def add(field: str) -> int:
         return sum(getattr(each, field) for each in pictures)
 
-    def add_pairs(field: str) -> tuple[int, int]:
-        return sum(getattr(each, field)[0] for each in pictures), sum(getattr(each, field)[1] for each in pictures)
+    def add_pairs(field: str) -> tuple[int, int] | None:
+        pairs = [getattr(each, field) for each in pictures]
+        return None if None in pairs else (sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs))
 
     histogram = np.sum([each.histogram for each in pictures], axis=0)
     return PictureCounts(
@@ -133,17 +154,19 @@ def _pooled(pictures: list[PictureCounts]) -> PictureCounts:
 def _scores(counts: PictureCounts) -> dict[str, float]:
     """Return the scores of one set of counts. A ratio of nothing to nothing is 1: an empty mask, found empty."""
     hits, wrong = counts.hits, counts.false_alarms + counts.misses
-    line_precision, line_recall = _ratio(*counts.skeleton_right), _ratio(*counts.skeleton_found)
     roc, precision_recall = areas_under_curves(counts.histogram)
-    return {
+    scores = {
         "dice": _ratio(2 * hits, 2 * hits + wrong),
         "iou": _ratio(hits, hits + wrong),
         "sensitivity": _ratio(hits, hits + counts.misses),
         "specificity": _ratio(counts.rest, counts.rest + counts.false_alarms),
         "roc_auc": roc,
         "pr_auc": precision_recall,
-        "cldice": _ratio(2 * line_precision * line_recall, line_precision + line_recall, empty=0.0),
     }
+    if counts.skeleton_right and counts.skeleton_found:
+        line_precision, line_recall = _ratio(*counts.skeleton_right), _ratio(*counts.skeleton_found)
+        scores["cldice"] = _ratio(2 * line_precision * line_recall, line_precision + line_recall, empty=0.0)
+    return scores
 
 
 def _ratio(part: float, whole: float, *, empty: float = 1.0) -> float:

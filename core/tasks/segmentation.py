@@ -11,12 +11,13 @@ from core.data.labelled import LabelledPicture
 from core.data.raster import resize, shrink_to
 from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
 from core.engine.tiles import predict_probabilities
+from core.metrics.boundary import BoundaryScores
 from core.metrics.segmentation import BinarySegmentationScores
 
 DICE = Score(
     "dice",
     "Dice",
-    "2·hits / (2·hits + false alarms + misses) over all pixels of the split that lie inside the field of view",
+    "2·hits / (2·hits + false alarms + misses) over all pixels of the split, inside a field of view if there is one",
 )
 HIT, MISS, FALSE_ALARM = (255, 255, 255), (255, 64, 64), (64, 160, 255)
 SAMPLE_SIDE = 512
@@ -25,13 +26,14 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class SegmentationTask(Task):
-    """Learns a mask from patches and is judged on whole pictures at their own size."""
+    """Learns a mask from patches or whole pictures and is judged on whole pictures at their own size."""
 
     monitor = DICE
 
     def __init__(
-        self, network: nn.Module, loss: Loss, *, threshold: float = 0.5, tile: int = 0, flips: bool = False
-    ) -> None:
+        self, network: nn.Module, loss: Loss, *, threshold: float = 0.5, tile: int = 0, flips: bool = False,
+        outlines: bool = False,
+    ) -> None:  # fmt: skip
         """Join a network and a loss.
 
         Args:
@@ -40,12 +42,14 @@ class SegmentationTask(Task):
             threshold: Probability from which a pixel counts as foreground.
             tile: See :func:`core.engine.tiles.predict_probabilities`.
             flips: Likewise.
+            outlines: Judge by outlines (boundary F1) in place of centre lines (clDice): for things, not for lines.
         """
         self.network = network
         self.loss = loss
         self.threshold = threshold
         self.tile = tile
         self.flips = flips
+        self.outlines = outlines
 
     def parts(self) -> dict[str, nn.Module]:
         """Return the one network."""
@@ -61,7 +65,7 @@ class SegmentationTask(Task):
 
     def new_scores(self) -> "SegmentationScores":
         """Return an empty accumulator."""
-        return SegmentationScores(self.threshold)
+        return SegmentationScores(self.threshold, outlines=self.outlines)
 
     def predict(self, images: Tensor) -> Tensor:
         """Return the probabilities ``(N, 1, H, W)`` of whole pictures."""
@@ -76,9 +80,7 @@ class SegmentationTask(Task):
             logits = torch.logit(probabilities, eps=1e-6)
             scores.losses.append(float(self.loss(logits, (small > 0.5)[None, None].float().to(logits.device))))
         full = resize(probabilities[0, 0].cpu().numpy(), picture.mask.shape).astype(np.float32)
-        scores.update(picture.name, full, picture.mask, picture.inside)
-        if picture.second is not None:
-            scores.human.update(picture.name, picture.second.astype(np.float32), picture.mask, picture.inside)
+        scores.count(picture, full)
         return full
 
     def draw(self, batch: Batch, prediction: NDArray[np.float32]) -> Iterable[SamplePicture]:
@@ -95,14 +97,33 @@ class SegmentationTask(Task):
 class SegmentationScores(BinarySegmentationScores):
     """The scores of a split, its mean loss, and what a second person reaches on the same pictures."""
 
-    def __init__(self, threshold: float) -> None:
-        super().__init__(threshold)
-        self.human = BinarySegmentationScores()
+    def __init__(self, threshold: float, *, outlines: bool = False) -> None:
+        """Start with no picture; see :class:`SegmentationTask`."""
+        super().__init__(threshold, centre_lines=not outlines)
+        self.human = BinarySegmentationScores(centre_lines=not outlines)
+        self.outlines = BoundaryScores() if outlines else None
         self.losses: list[float] = []
+
+    def count(self, picture: LabelledPicture, probabilities: NDArray[np.float32]) -> None:
+        """Count the probabilities ``(H, W)`` of a picture, and a second observer's drawing if there is one."""
+        self.update(picture.name, probabilities, picture.mask, picture.inside)
+        if self.outlines:
+            found = (probabilities >= self.threshold) & picture.inside
+            self.outlines.update(picture.name, found, picture.mask & picture.inside)
+        if picture.second is not None:
+            self.human.update(picture.name, picture.second.astype(np.float32), picture.mask, picture.inside)
 
     def compute(self) -> dict[str, float]:
         """Return every score, and ``loss``, the mean over pictures."""
-        return super().compute() | ({"loss": float(np.mean(self.losses))} if self.losses else {})
+        outlines = self.outlines.compute() if self.outlines else {}
+        return super().compute() | outlines | ({"loss": float(np.mean(self.losses))} if self.losses else {})
+
+    def per_picture(self) -> list[dict[str, float]]:
+        """Return the scores of each picture alone, in order of :attr:`pictures`."""
+        rows = super().per_picture()
+        if self.outlines is None or not rows:
+            return rows
+        return [row | outline for row, outline in zip(rows, self.outlines.per_picture(), strict=True)]
 
     def reference(self) -> dict[str, float]:
         """Return the second observer's scores against the first; empty where there is none.

@@ -5,6 +5,7 @@ from torch import nn
 
 from core.data.labelled import LabelledPicture
 from core.engine.task import Batch
+from core.metrics.boundary import count_boundary
 from core.tasks.segmentation import FALSE_ALARM, HIT, MISS, SegmentationTask
 from core.tasks.segmentation_losses import build_bce_dice
 
@@ -96,3 +97,33 @@ def test_a_training_batch_yields_one_loss_with_a_gradient() -> None:
     assert step.part == "network"
     assert step.loss.requires_grad
     assert step.loss.ndim == 0
+
+
+def test_things_are_judged_by_their_outlines_and_lines_by_their_centres(batch: Batch, task: SegmentationTask) -> None:
+    things = SegmentationTask(_Bright(), build_bce_dice(), outlines=True)
+    lines, outlines = task.new_scores(), things.new_scores()
+    for each, scores in ((task, lines), (things, outlines)):
+        each.evaluate(batch, scores)
+    common = {"dice", "iou", "sensitivity", "specificity", "roc_auc", "pr_auc", "dice_mean", "iou_mean", "loss"}
+    assert set(lines.compute()) == common | {"cldice", "cldice_mean"}
+    extra = {"boundary_f1", "boundary_precision", "boundary_recall", "boundary_f1_mean"}
+    assert set(outlines.compute()) == common | extra
+    assert all(lines.compute()[key] == outlines.compute()[key] for key in common)
+    (row,) = outlines.per_picture()
+    assert row["boundary_f1"] == outlines.compute()["boundary_f1"]
+
+
+def test_the_outline_is_that_of_the_mask_at_the_size_of_the_photograph(batch: Batch) -> None:
+    task = SegmentationTask(_Bright(), build_bce_dice(), outlines=True)
+    scores = task.new_scores()
+    found = task.evaluate(batch, scores) >= 0.5
+    picture = batch["picture"]
+    by_hand = count_boundary(found & picture.inside, picture.mask & picture.inside)
+    assert scores.compute()["boundary_f1"] == by_hand.f1
+    assert 0 < by_hand.f1 < 1
+
+
+def test_a_split_without_pictures_has_no_scores_of_outlines() -> None:
+    scores = SegmentationTask(_Bright(), build_bce_dice(), outlines=True).new_scores()
+    assert scores.compute() == {}
+    assert scores.per_picture() == []
