@@ -70,3 +70,24 @@ def test_tversky_with_equal_weights_is_dice() -> None:
     logits, mask = _tensors(_case(0))
     dice = build_bce_dice()(logits, mask) - torch.nn.functional.binary_cross_entropy_with_logits(logits, mask)
     torch.testing.assert_close(build_focal_tversky(0.5, 0.5, 1.0)(logits, mask), dice)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_second_sigmoid_changes_cross_entropy_alone(seed: int) -> None:
+    logits, mask = _case(seed)
+    hits, false_alarms, misses, _ = _sums(logits, mask)
+    entropy = 0.0
+    for logit, label in zip(logits.ravel(), mask.ravel(), strict=True):
+        q = 1 / (1 + math.exp(-1 / (1 + math.exp(-logit))))
+        entropy -= label * math.log(q) + (1 - label) * math.log(1 - q)
+    dice = 2 * hits / (2 * hits + false_alarms + misses)
+    loss = build_bce_dice(double_sigmoid=True)(*_tensors((logits, mask)))
+    assert loss.item() == pytest.approx(entropy / logits.size + 1 - dice, rel=1e-5)
+
+
+def test_with_the_second_sigmoid_even_a_perfect_answer_has_a_cross_entropy() -> None:
+    mask = (torch.arange(64).reshape(1, 1, 8, 8) < 16).float()
+    perfect = 200 * (mask - 0.5)
+    floor = (16 * math.log(1 + math.exp(-1)) + 48 * math.log(2)) / 64
+    assert build_bce_dice(double_sigmoid=True)(perfect, mask).item() == pytest.approx(floor, rel=1e-5)
+    assert build_bce_dice()(perfect, mask).item() == pytest.approx(0, abs=1e-5)
