@@ -4,6 +4,7 @@ A checkpoint is a folder with ``weights.safetensors`` and ``card.json``. The car
 so that one atomic rename replaces both and a crash can never pair new weights with an old card.
 """
 
+import hashlib
 import json
 import os
 import pickle
@@ -75,6 +76,17 @@ def load_weights(folder: Path, parts: Mapping[str, nn.Module]) -> None:
             part.load_state_dict(own)
         except RuntimeError as error:
             raise UserError(f"The weights in {folder} are of another network than its card says.") from error
+
+
+def fingerprint_of(network: nn.Module) -> str:
+    """Return 16 hexadecimal digits that change with a frozen weight or a buffer; trained weights do not count."""
+    trained = {name for name, each in network.named_parameters() if each.requires_grad}
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        if name not in trained:
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:

@@ -17,16 +17,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from core.errors import UserError
 from core.models.backbone_specs import BACKBONES, BackboneSpec, find_backbone
 from core.paths import home
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from core.models.backbones import StagedBackbone
+    from torch import Tensor
 
 ENDINGS = (".pth", ".safetensors")
 DOWNLOADS = "https://download.pytorch.org/models/"
@@ -51,6 +49,20 @@ ORIGINS: Mapping[str, str] = MappingProxyType(
 )
 
 Say = Callable[[str], None]
+
+
+LoadedT = TypeVar("LoadedT", covariant=True)
+
+
+class TakesImagenet(Protocol[LoadedT]):
+    """A network, or a part of one, that can start from published ImageNet weights of a backbone."""
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """Return whose weights it takes."""
+
+    def load_imagenet(self, state: "Mapping[str, Tensor]", /) -> LoadedT:
+        """Load a published state dict; raise RuntimeError if tensors are missing, unknown or of another shape."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +149,8 @@ def explain_absence(name: str) -> str:
     )
 
 
-def load_weights_into(backbone: "StagedBackbone", source: WeightsSource) -> "nn.Linear | None":
-    """Load weights into a backbone; return the classifier of ImageNet's classes, if the file has one.
+def load_weights_into(backbone: TakesImagenet[LoadedT], source: WeightsSource) -> LoadedT:
+    """Load weights into a backbone; return what it returns, such as the classifier of ImageNet's classes.
 
     Raises:
         UserError: If the file is damaged, is no file of weights, or is of another network.

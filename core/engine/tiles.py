@@ -1,46 +1,59 @@
 """Probabilities of whole pictures of any size: in one piece, or in overlapping tiles that are blended."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
+Activation = Callable[[Tensor], Tensor]
+
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 
 
+def softmax(logits: Tensor) -> Tensor:
+    """Return the probabilities of classes that exclude each other, ``(N, K, H, W)``."""
+    return logits.softmax(dim=1)
+
+
 @torch.inference_mode()
-def predict_probabilities(network: nn.Module, images: Tensor, *, tile: int = 0, flips: bool = False) -> Tensor:
-    """Return the sigmoid of the network's logits.
+def predict_probabilities(
+    network: nn.Module, images: Tensor, *, tile: int = 0, flips: bool = False, activation: Activation = torch.sigmoid
+) -> Tensor:
+    """Return the sigmoid of the network's logits, or what another activation makes of them.
 
     Args:
-        network: Maps ``(N, C, H, W)`` to logits ``(N, 1, H, W)``.
+        network: Maps ``(N, C, H, W)`` to logits ``(N, K, H, W)``.
         images: ``(N, C, H, W)``.
         tile: Side of the tiles in pixels; neighbours overlap by a quarter and are blended linearly. 0 predicts the
             picture in one piece.
         flips: Average over the picture and its three mirror images (test-time augmentation).
+        activation: Makes probabilities of logits: ``torch.sigmoid`` for one foreground, :func:`softmax` for classes.
 
     Returns:
-        ``(N, 1, H, W)`` float32, 0 to 1.
+        ``(N, K, H, W)`` float32, 0 to 1.
     """
     turned = [
-        torch.flip(_predict(network, torch.flip(images, axes), tile), axes) for axes in (FLIPS if flips else ((),))
+        torch.flip(_predict(network, torch.flip(images, axes), tile, activation), axes)
+        for axes in (FLIPS if flips else ((),))
     ]
     return torch.stack(turned).mean(dim=0)
 
 
-def _predict(network: nn.Module, images: Tensor, tile: int) -> Tensor:
+def _predict(network: nn.Module, images: Tensor, tile: int, activation: Activation) -> Tensor:
     height, width = images.shape[-2:]
     if not tile or (height <= tile and width <= tile):
-        whole: Tensor = network(images).float().sigmoid()
-        return whole
-    total = images.new_zeros((images.shape[0], 1, height, width))
+        return activation(network(images).float())
+    total = images.new_zeros(0)  # made when the first answer shows how many channels there are
     weight = images.new_zeros((1, 1, height, width))
     for rows in _spans(height, tile):
         for columns in _spans(width, tile):
             piece = images[..., rows, columns]
             ramp = _ramp(piece.shape[-2], tile // 4)[:, None] * _ramp(piece.shape[-1], tile // 4)
             ramp = ramp.to(images.device)
-            total[..., rows, columns] += network(piece).float().sigmoid() * ramp
+            probabilities = activation(network(piece).float())
+            if not total.numel():
+                total = images.new_zeros((*probabilities.shape[:2], height, width))
+            total[..., rows, columns] += probabilities * ramp
             weight[..., rows, columns] += ramp
     return total / weight
 

@@ -3,13 +3,17 @@
 from types import MappingProxyType
 
 from core.inference.checkpoints import Checkpoint
+from core.inference.classification import ClassificationPredictor
 from core.inference.predictor import Predictor
+from core.inference.reconstruction import ReconstructionPredictor
 from core.inference.segmentation import SegmentationPredictor
 
 PREDICTORS: MappingProxyType[str, type[Predictor]] = MappingProxyType(
     {
         each.kind: each
         for each in (
+            ClassificationPredictor,
+            ReconstructionPredictor,
             SegmentationPredictor,
         )
     }

@@ -8,14 +8,15 @@ from typing import Any
 
 import psutil
 import torch
+from torch import Tensor, nn
 
 from core.config import RunConfig
 from core.engine.device import Compute, choose_compute, choose_device
-from core.engine.task import Task, TaskData
 from core.engine.trainer import Outcome, Trainer
 from core.experiments import find_experiment
 from core.experiments.setup import Setup
 from core.paths import PROJECT
+from core.runs.measures import count_work, measure_peak_memory
 from core.runs.recorder import StoreRecorder
 from core.runs.run import Run
 from core.runs.store import RunStore
@@ -52,13 +53,16 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         data = setup.build_data(network, say=lambda text: store.say(run.id, text))
         task = setup.build_task(network)
         store.say(run.id, "Trying number formats.")
-        compute = _compute(config, task, data)
+        example = task.example(next(iter(data.training)))
+        compute = _compute(config, example)
         facts = environment() | {
             "fingerprint": data.fingerprint,
             "device": compute.describe(),
             "parameters": str(sum(each.numel() for each in network.parameters())),
-            "data": " ".join((*begun, *data.notes)),
+            "flops": str(count_work(setup, network, example)),
+            "data": " ".join(data.notes),
         }
+        facts |= {"start": " ".join(begun)} if begun else {}
         store.add_facts(run.id, facts)
         for key, value in facts.items():
             say(f"{key}: {value}")
@@ -66,12 +70,13 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         folder = store.folder(run.id) / "checkpoint"
         card = build_card(setup, run.id, facts)
         trainer = Trainer(task, data, config, recorder, compute=compute, folder=folder, card=card)
-        return trainer.fit()
+        outcome = trainer.fit()
+        store.add_facts(run.id, {"peak_memory": str(measure_peak_memory(compute))})
+        return outcome
 
 
-def _compute(config: RunConfig, task: Task, data: TaskData) -> Compute:
+def _compute(config: RunConfig, example: tuple[nn.Module, Tensor] | None) -> Compute:
     """Choose by trying; what learns from stored features is too small for that to matter."""
-    example = task.example(next(iter(data.training)))
     if example is None:
         precision = "fp32" if config.precision == "auto" else config.precision
         order = "contiguous" if config.memory_format == "auto" else config.memory_format

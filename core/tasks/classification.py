@@ -1,6 +1,7 @@
 """Classification: one class for a whole picture."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ ACCURACY = Score("accuracy", "Accuracy", "share of the split's pictures whose mo
 ROC_AUC = Score(
     "roc_auc", "ROC AUC", "chance that a picture of the class looked for gets a higher answer than another"
 )  # fmt: skip
+MACRO_F1 = Score("macro_f1", "Macro F1", "mean F1 of the classes that occur among the labels or the answers")
+SCORES = MappingProxyType({each.key: each for each in (ACCURACY, ROC_AUC, MACRO_F1)})
 AUXILIARY_WEIGHT = 0.3
 """Of GoogLeNet's two auxiliary classifiers in the training loss (Szegedy et al., 2014, arXiv 1409.4842)."""
 SAMPLES = 8
@@ -93,7 +96,10 @@ class ClassificationTask(Task):
 
     def draw(self, batch: Batch, prediction: NDArray[np.float32]) -> Iterable[SamplePicture]:
         """Show pictures with their true class and the answer below; nothing if the batch holds no pictures."""
-        for name, pixels, label, probs in list(
-            zip(batch["names"], batch.get("pixels", ()), batch["labels"], prediction, strict=False)
-        )[:SAMPLES]:
-            yield SamplePicture(str(name), render_answer(pixels, self.classes, probs, int(label)))
+        if "pixels" not in batch:
+            return
+        for place, name in enumerate(batch["names"][:SAMPLES]):
+            label = int(batch["labels"][place])
+            yield SamplePicture(
+                str(name), render_answer(batch["pixels"][place], self.classes, prediction[place], label)
+            )

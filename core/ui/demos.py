@@ -8,9 +8,15 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from core.experiments import catalogue
+from core.ui.classification_demo import build_classification_tab
+from core.ui.reconstruction_demo import build_reconstruction_tab
 from core.ui.segmentation_demo import build_segmentation_tab
 
-TABS = {"segmentation": build_segmentation_tab}
+TABS = {
+    "classification": build_classification_tab,
+    "reconstruction": build_reconstruction_tab,
+    "segmentation": build_segmentation_tab,
+}
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "sans-serif")
 TEAL = gr.themes.Color(
     "#e3fafc", "#c5f6fa", "#99e9f2", "#66d9e8", "#22a4b8", "#0b7285", "#0b7285", "#095c6b", "#084c59", "#073d47",
@@ -27,9 +33,8 @@ def build_demo() -> gr.Blocks:
     """Return the widgets of all experiments that have a predictor."""
     with gr.Blocks(title="Fovea: try it", fill_width=True, delete_cache=(3600, 3600)) as demo:
         for experiment in catalogue().values():
-            if experiment.kind in TABS:
-                with gr.Tab(experiment.title, id=experiment.slug):
-                    TABS[experiment.kind](demo, experiment)
+            with gr.Tab(experiment.title, id=experiment.slug):
+                TABS[experiment.kind](demo, experiment)
     demo.queue(default_concurrency_limit=1, max_size=64)
     return cast(gr.Blocks, demo)
 

@@ -8,7 +8,12 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 
 FOLLOW, EPOCH = "samples-follow", "samples-epoch"
-LEGEND = {"segmentation": "Left the picture, right the result: hits white, misses red, false alarms blue."}
+LEGEND = {
+    "classification": "Below each picture its true class and the most probable ones: green is right, red is wrong.",
+    "reconstruction": "Left to right: the picture, with added noise where the network takes noise away, what the network "
+    "made of it, and five times the difference of the last to the first (black is none).",
+    "segmentation": "Left the picture, right the result: hits white, misses red, false alarms blue.",
+}
 
 
 def show_samples(store: RunStore, run: Run, kind: str) -> None:

