@@ -16,6 +16,8 @@ FACTS = {
     "data": "Data",
     "device": "Computed on",
     "parameters": "Parameters of the network",
+    "flops": "Operations for one picture, a multiplication with its addition counted as 2",
+    "peak_memory": "Most memory in use at once, MiB",
     "commit": "Version of the code",
     "python": "Python",
     "packages": "Packages",
