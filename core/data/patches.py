@@ -91,7 +91,7 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         if self.patch:
             place = int(self._places[number][rng.integers(len(self._places[number]))])
             centre = (place % width + (self.patch - 1) % 2 / 2, place // width + (self.patch - 1) % 2 / 2)
-        matrix = _random_affine(self.augmentation, rng, centre, size)
+        matrix = random_affine(self.augmentation, rng, centre, size)
         image = _warp(picture.image, matrix, size, cv2.INTER_LINEAR)
         mask = _warp(picture.mask.astype(np.float32), matrix, size, cv2.INTER_NEAREST)
         image = _recolour(image.reshape(*size, -1), self.augmentation, rng)
@@ -101,10 +101,17 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         }
 
 
-def _random_affine(
+def random_affine(
     augmentation: Augmentation, rng: np.random.Generator, centre: tuple[float, float], size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Return the 2×3 matrix that maps a pixel of the example to a pixel of the picture."""
+    """Return the 2×3 matrix that maps a pixel of the example to a pixel of the picture.
+
+    Args:
+        augmentation: Which changes of place are drawn.
+        rng: From what they are drawn.
+        centre: Column and row in the picture of the example's middle.
+        size: Height and width of the example.
+    """
     angle = math.radians(rng.uniform(-augmentation.rotation, augmentation.rotation)) if augmentation.rotation else 0.0
     mirror = 1.0
     if augmentation.flips:

@@ -49,19 +49,18 @@ ORIGINS: Mapping[str, str] = MappingProxyType(
 )
 
 Say = Callable[[str], None]
+LoadedT = TypeVar("LoadedT")
+LoadedT_co = TypeVar("LoadedT_co", covariant=True)
 
 
-LoadedT = TypeVar("LoadedT", covariant=True)
-
-
-class TakesImagenet(Protocol[LoadedT]):
+class TakesImagenet(Protocol[LoadedT_co]):
     """A network, or a part of one, that can start from published ImageNet weights of a backbone."""
 
     @property
     def spec(self) -> BackboneSpec:
         """Return whose weights it takes."""
 
-    def load_imagenet(self, state: "Mapping[str, Tensor]", /) -> LoadedT:
+    def load_imagenet(self, state: "Mapping[str, Tensor]", /) -> LoadedT_co:
         """Load a published state dict; raise RuntimeError if tensors are missing, unknown or of another shape."""
 
 

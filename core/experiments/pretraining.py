@@ -1,9 +1,9 @@
 """ImageNet weights in an experiment: the knob, what is said before a run starts, and how they get into the network."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from core.models.backbones import StagedBackbone
+    from core.engine.pretrained import TakesImagenet
 
 WEIGHTS = ("pretrained", "auto", "random")
 """Values of a knob ``weights``."""
@@ -32,7 +32,7 @@ def announce_weights(backbone: str, wanted: str) -> tuple[str, ...]:
     return (f"{explain_absence(backbone)} It is tried to download them; else the values are random.",)
 
 
-def load_pretrained(backbone: "StagedBackbone", wanted: str) -> tuple[str, ...]:
+def load_pretrained(backbone: "TakesImagenet[Any]", wanted: str) -> tuple[str, ...]:
     """Load ImageNet weights into a backbone as the knob asks, and say what was done.
 
     Raises:
