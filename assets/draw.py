@@ -9,7 +9,10 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from core.data.synthetic_fundus import draw_fundus  # noqa: E402 - after the project is found
+from core.data.landcover import render_labels  # noqa: E402 - after the project is found
+from core.data.synthetic_fundus import draw_fundus  # noqa: E402
+from core.data.synthetic_land import SCENES  # noqa: E402
+from core.data.synthetic_landcover import draw_tile  # noqa: E402
 
 SIDE = 440
 
@@ -24,5 +27,47 @@ def draw_vessels(path: Path) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
+def draw_reconstruction(path: Path) -> None:
+    """A drawn fundus photograph; on its right half one colour for every 8×8 pixels, one place of the bottleneck."""
+    fundus = draw_fundus(np.random.default_rng(21), height=360, width=480).image
+    coarse = cv2.resize(fundus, (60, 45), interpolation=cv2.INTER_AREA)
+    half = cv2.resize(coarse, (480, 360), interpolation=cv2.INTER_NEAREST)
+    both = np.concatenate([fundus[:, :240], half[:, 240:]], axis=1)
+    both[:, 239:241] = 255
+    cv2.imwrite(str(path), cv2.cvtColor(both, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def draw_reconstruction_examples(folder: Path) -> None:
+    """Two drawn fundus photographs, and the second again with the noise of the arm denoising (0.1, 13 of 255)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = [draw_fundus(np.random.default_rng(seed), height=400, width=388).image for seed in (31, 32)]
+    noise = np.random.default_rng(33).normal(0, 0.1 * 127.5, pictures[1].shape)
+    noisy = np.clip(np.rint(pictures[1] + noise), 0, 255).astype(np.uint8)
+    for name, picture in (("drawn_1", pictures[0]), ("drawn_2", pictures[1]), ("drawn_2_noisy", noisy)):
+        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def draw_landcover(path: Path) -> None:
+    """A drawn satellite picture that turns into its map of land cover from left to right."""
+    tile = draw_tile(np.random.default_rng(12), scene=SCENES[7], side=480)
+    share = np.clip((np.arange(480) - 190) / 100, 0, 1)[None, :, None]
+    both = np.rint((1 - share) * tile.image + share * render_labels(tile.labels)).astype(np.uint8)[60:420]
+    cv2.imwrite(str(path), cv2.cvtColor(both, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
+
+
+def draw_landcover_examples(folder: Path) -> None:
+    """Three drawn satellite pictures: a coast, a valley, a town."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, scene in enumerate((5, 7, 2), 1):
+        tile = draw_tile(np.random.default_rng(40 + number), scene=SCENES[scene], side=320)
+        bgr = cv2.cvtColor(tile.image, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"drawn_{number}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
 if __name__ == "__main__":
+    draw_landcover(HERE / "landcover.jpg")
+    draw_landcover_examples(HERE / "examples" / "landcover")
     draw_vessels(HERE / "vessels.jpg")
+    draw_reconstruction(HERE / "reconstruction.jpg")
+    draw_reconstruction_examples(HERE / "examples" / "reconstruction")
