@@ -7,7 +7,6 @@ so that one atomic rename replaces both and a crash can never pair new weights w
 import hashlib
 import json
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from core.engine.damage import UNREADABLE
 from core.errors import UserError
 
 WEIGHTS, CARD, STATE = "weights.safetensors", "card.json", "state.pt"
@@ -112,7 +112,7 @@ def load_state(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} is damaged, so this run cannot go on; start it anew.") from error
     return state
 

