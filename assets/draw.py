@@ -10,9 +10,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from core.data.landcover import render_labels  # noqa: E402 - after the project is found
+from core.data.pets import PET  # noqa: E402
 from core.data.synthetic_fundus import draw_fundus  # noqa: E402
 from core.data.synthetic_land import SCENES  # noqa: E402
 from core.data.synthetic_landcover import draw_tile  # noqa: E402
+from core.data.synthetic_pets import draw_pet  # noqa: E402
 
 SIDE = 440
 
@@ -65,7 +67,27 @@ def draw_landcover_examples(folder: Path) -> None:
         cv2.imwrite(str(folder / f"drawn_{number}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
+def draw_pets(path: Path) -> None:
+    """A drawn cat in its room; on the right half the cat alone, cut out."""
+    pet = draw_pet(np.random.default_rng(75))
+    picture = cv2.resize(pet.image, (480, 360), interpolation=cv2.INTER_AREA)
+    cat = cv2.resize((pet.trimap == PET).astype(np.float32), (480, 360), interpolation=cv2.INTER_AREA)[..., None]
+    cat[:, :240] = 1
+    both = np.rint(cat * picture + (1 - cat) * np.array([227, 250, 252])).astype(np.uint8)
+    cv2.imwrite(str(path), cv2.cvtColor(both, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def draw_pets_examples(folder: Path) -> None:
+    """Three drawn animals: a cat on sand, a dog on a cushion, a cat on boards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate((67, 71, 76), 1):
+        bgr = cv2.cvtColor(draw_pet(np.random.default_rng(seed)).image, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"drawn_{number}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])
+
+
 if __name__ == "__main__":
+    draw_pets(HERE / "pets.jpg")
+    draw_pets_examples(HERE / "examples" / "pets")
     draw_landcover(HERE / "landcover.jpg")
     draw_landcover_examples(HERE / "examples" / "landcover")
     draw_vessels(HERE / "vessels.jpg")

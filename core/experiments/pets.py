@@ -1,0 +1,372 @@
+"""Foreground segmentation of pets (report R2): a U-Net against a ResNet34-U-Net, and against a pretrained encoder."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from core.config import RunConfig, knob
+from core.data.traits import Traits
+from core.errors import UserError
+from core.experiments.experiment import Arm, Experiment, Recipe, Reported
+from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP, announce_weights, load_pretrained
+from core.experiments.setup import Say, Setup, say_nothing
+from core.paths import data_folder
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.data.classified_pictures import Normalisation
+    from core.data.labelled import LabelledPicture, PreparedPicture
+    from core.data.masked_pictures import MaskedStack, Squashing, WholePictures
+    from core.data.pets import PetItem, PetSet
+    from core.data.raster import Pixels
+    from core.engine.task import Batch, Score, Task, TaskData
+    from core.models.backbones import StagedBackbone
+    from core.models.encoder_unet import EncoderUNet
+    from core.models.residual_unet import Residual
+
+PRETRAINED = "lite0-unet"
+BACKBONE = "efficientnet-lite0"
+IMAGENET = "resnet18"
+"""Whose colours the networks without a backbone take for ImageNet's."""
+STEPS, BOTTLENECK, LITE_STEPS = (64, 128, 256, 512), 1024, (256, 128, 64, 32, 16)
+FEWEST_CHANNELS = 8
+OXFORD = "oxford-iiit-pet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PetsConfig(RunConfig):
+    """Knobs of foreground segmentation."""
+
+    foreground: str = knob(
+        "pet+border",
+        "What is looked for: the animal without its outline, with it, or the outline alone. Masks that do not mark the "
+        "outline get one, 2 % of the picture wide.",
+        choices=("pet", "pet+border", "border"), group="Pictures",
+    )  # fmt: skip
+    size: int = knob(256, "Side of the square that the network sees; pictures are squashed into it. Scores are counted "
+                     "at the picture's own size.", low=96, high=2048, unit="pixels", group="Pictures")  # fmt: skip
+    normalise: str = knob(
+        "imagenet",
+        "own takes away mean and deviation of this data set's training pictures, imagenet those that ImageNet networks "
+        "were trained with; unit only divides by 255.",
+        choices=("own", "imagenet", "unit"), group="Pictures", advanced=True,
+    )  # fmt: skip
+    denoise: bool = knob(False, "Replace single pixels that stand out by the median around them, in every picture that "
+                         "is read: against salt-and-pepper noise.", group="Pictures", advanced=True)  # fmt: skip
+    flip: bool = knob(False, "Mirror left and right at random.", group="Augmentation")
+    shift: float = knob(0.0, "Largest random shift, as a part of the side.", low=0.0, high=0.5, group="Augmentation")
+    scale: float = knob(0.0, "Largest random change of size, as a part of it: 0.2 gives 0.8 to 1.2.", low=0.0, high=0.9,
+                        group="Augmentation")  # fmt: skip
+    rotation: float = knob(0.0, "Largest random turn to either side.", low=0.0, high=180.0, unit="degrees",
+                           group="Augmentation")  # fmt: skip
+    colour: float = knob(0.0, "Strength of random brightness, contrast and saturation.", low=0.0, high=1.0,
+                         group="Augmentation")  # fmt: skip
+    weights: str = knob("pretrained", WEIGHTS_HELP, choices=WEIGHTS, group="Network")
+    frozen_stages: int = knob(
+        0, "So many of the pretrained encoder's eight stages, from the picture on, keep their ImageNet weights: edges "
+        "and colours need no new learning, and most of the time goes there.", low=0, high=8, group="Network",
+        advanced=True,
+    )  # fmt: skip
+    width: float = knob(1.0, "Factor on the channels of all layers that have no ImageNet weights; 1 is as reported.",
+                        low=0.0625, high=2.0, group="Network", advanced=True)  # fmt: skip
+    initialisation: str = knob(
+        "he", "Random weights the layers start from: he keeps the size of gradients from layer to layer, default is "
+        "PyTorch's own.", choices=("he", "default"), group="Network", advanced=True,
+    )  # fmt: skip
+    dropout: float = knob(0.1, "Share of the channels at the lowest resolution that a step leaves out; not for the "
+                          "pretrained arm.", low=0.0, high=0.9, group="Network", advanced=True)  # fmt: skip
+    double_sigmoid: bool = knob(
+        False, "Let cross-entropy put a sigmoid on values that went through one already, as the report's code did. A "
+        "pixel is foreground where the first sigmoid says at least the threshold.", advanced=True,
+    )  # fmt: skip
+    threshold: float = knob(0.5, "Probability from which a pixel counts as foreground.", low=0.01, high=0.99,
+                            group="Prediction", advanced=True)  # fmt: skip
+
+
+class PetsSetup(Setup[PetsConfig]):
+    """Builds the three networks, squashed pictures and their masks."""
+
+    @cached_property
+    def found(self) -> "PetSet":
+        """Return the config's data set, opened once."""
+        return cast("PetSet", self.open_data())
+
+    @cached_property
+    def training(self) -> "MaskedStack[PetItem]":
+        """Return the pictures that are trained on, with their masks."""
+        from core.data.dataset import train_and_validation
+        from core.data.masked_pictures import MaskedStack
+
+        return MaskedStack(train_and_validation(self.found, self.config.validation)[0], self._load, self.squashing)
+
+    def _load(self, item: "PetItem") -> "LabelledPicture":
+        from core.data.pet_pictures import load_pet
+
+        return load_pet(item, foreground=self.config.foreground)
+
+    @property
+    def squashing(self) -> "Squashing":
+        """Return how a picture becomes the network's square."""
+        from core.data.masked_pictures import Squashing
+
+        return Squashing(self.config.size, self.config.denoise)
+
+    def read_traits(self) -> Traits:
+        """Return the colours that are taken away: the training pictures' as the network sees them, or known ones."""
+        if self.config.normalise == "unit":
+            return Traits((), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        if self.config.normalise == "own":
+            from core.data.colours import measure_colours
+
+            return Traits((), *measure_colours(self.training.pictures()))
+        from core.models.backbone_specs import find_backbone
+
+        spec = find_backbone(BACKBONE if self.config.arm == PRETRAINED else IMAGENET)
+        return Traits((), spec.mean, spec.std)
+
+    @property
+    def normalisation(self) -> "Normalisation":
+        """Return what makes colours small numbers."""
+        from core.data.classified_pictures import Normalisation
+
+        return Normalisation(self.traits.mean, self.traits.deviation)
+
+    def build_network(self) -> "nn.Module":
+        """Return the arm's network."""
+        from core.models.backbones import build_backbone
+        from core.models.encoder_unet import EncoderUNet
+        from core.models.residual_unet import ResidualUNet
+        from core.models.unet import UNet, initialise_he
+
+        own = self.config
+        network: nn.Module
+        if own.arm == PRETRAINED:
+            network = EncoderUNet(build_backbone(BACKBONE, pooled=False), 1, widths=self._scaled(LITE_STEPS))
+            fresh: tuple[nn.Module, ...] = (network.decoder, network.head)
+        else:
+            first, second, third, fourth, bottleneck = self._scaled((*STEPS, BOTTLENECK))
+            widths = (first, second, third, fourth)
+            if own.arm == "unet":
+                network = UNet(3, widths=widths, bottleneck=bottleneck, head_kernel=1, dropout=own.dropout)
+            else:
+                residual: Residual = "standard" if own.arm.endswith("-standard") else "reported"
+                network = ResidualUNet(widths=widths, bottleneck=bottleneck, dropout=own.dropout, residual=residual)
+            fresh = (network,)
+        if own.initialisation == "he":
+            for part in fresh:
+                initialise_he(part)
+        return network
+
+    def _scaled(self, channels: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(max(FEWEST_CHANNELS, round(self.config.width * each)) for each in channels)
+
+    def begin(self, network: "nn.Module", earlier: Path | None) -> tuple[str, ...]:
+        """Load ImageNet weights into the encoder of the arm that has one for them, and hold its first stages still.
+
+        Raises:
+            UserError: If they cannot be had and the config insists on them.
+        """
+        if self.config.arm != PRETRAINED:
+            return ()
+        from core.engine.pretrained import find_weights
+
+        encoder = cast("StagedBackbone", cast("EncoderUNet", network).encoder)
+        said, frozen = load_pretrained(encoder, self.config.weights), self.config.frozen_stages
+        if not frozen or self.config.weights == "random" or find_weights(BACKBONE) is None:
+            return said  # random weights must move
+        encoder.freeze(frozen)
+        return (*said, f"Its first {frozen} stages are held still.")
+
+    def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
+        """Join the network with cross-entropy plus Dice, and with scores of things: Dice, IoU, boundary F1."""
+        from core.tasks.segmentation import SegmentationTask
+        from core.tasks.segmentation_losses import build_bce_dice
+
+        loss = build_bce_dice(double_sigmoid=self.config.double_sigmoid)
+        return SegmentationTask(network, loss, threshold=self.config.threshold, outlines=True)
+
+    def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
+        """Open all training pictures once, measure their colours where asked, and hold back a part for validation."""
+        from core.data.kept_arrays import cache_folder
+        from core.data.loaders import build_training_loader
+        from core.data.masked_pictures import MaskedAugmentation, MaskedDataset
+        from core.engine.task import TaskData
+
+        own, fingerprint = self.config, self.found.fingerprint()
+        self.training.keep(
+            cache_folder(), key=f"{fingerprint} {own.foreground}",
+            progress=lambda done, all_of_them: say(f"Opening pictures: {done} of {all_of_them}."),
+        )  # fmt: skip
+        augmentation = MaskedAugmentation(own.flip, own.shift, own.scale, own.rotation, own.colour)
+        dataset = MaskedDataset(
+            self.training, normalisation=self.normalisation, augmentation=augmentation, seed=own.seed
+        )
+        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
+        held = self._whole(self._held_back(self.found))
+        colours = ", ".join(f"{value:.3f}" for value in (*self.traits.mean, *self.traits.deviation))
+        note = (
+            f"{self.found.title}: {len(dataset)} pictures to train on, {len(held)} to validate on. Mean and deviation "
+            f"of red, green and blue that are taken away: {colours}."
+        )
+        return TaskData(loader, held, fingerprint, (*self.found.notes, note))
+
+    def _held_back(self, found: "PetSet") -> "tuple[PetItem, ...]":
+        from core.data.dataset import train_and_validation
+
+        return train_and_validation(found, self.config.validation)[1]
+
+    def _whole(self, items: "tuple[PetItem, ...]") -> "WholePictures[PetItem]":
+        from core.data.masked_pictures import WholePictures
+
+        return WholePictures(items, self._load, self.squashing, self.normalisation)
+
+    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
+        """Return the whole pictures of a split, each opened when its turn comes."""
+        found = cast("PetSet", self.open_data(data)) if data else self.found
+        if split != "val":
+            return self._whole(found.items(split))
+        held = self._held_back(found)
+        if not held:
+            raise UserError("This run held nothing back to validate on; choose the split test.")
+        return self._whole(held)
+
+    def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
+        """Squash and normalise a picture as in training; an answer means something everywhere in it."""
+        import numpy as np
+
+        from core.data.labelled import PreparedPicture
+
+        side, before = self.config.size, pixels.shape[:2]
+        images = self.normalisation.normalise(self.squashing.squash(pixels)[None])
+        notes = (f"The network saw it at {side}×{side} instead of {before[1]}×{before[0]}.",)
+        return PreparedPicture(images, np.ones(before, np.bool_), notes if before != (side, side) else ())
+
+
+class Pets(Experiment):
+    """The question, its arms and recipes, and how a run is built."""
+
+    slug = "pets"
+    title = "Pets"
+    kind = "segmentation"
+    question = "Which pixels are the animal, and does a residual encoder find them better than a plain U-Net?"
+    verb = "Cut out the animal"
+    share_title = "Share of the picture"
+    config_type = PetsConfig
+    setup_type = PetsSetup
+    monitor = "dice"
+    data_help = (
+        f"The name synthetic, the name {OXFORD} (0.8 GB, fetched when first needed), or a folder: Oxford-IIIT Pet "
+        "(images/, annotations/trimaps/), or pairs (images/ and masks/ with equal names, also in train/ and test/)."
+    )
+    arms = (
+        Arm(
+            PRETRAINED, "U-Net on EfficientNet-Lite0",
+            "A U-Net decoder on an encoder whose ImageNet weights come with Fovea, 5.20 million parameters.",
+        ),
+        Arm("unet", "U-Net", "The report's first network, from random weights: 31.04 million parameters."),
+        Arm(
+            "resnet34-unet", "ResNet34-U-Net",
+            "The report's second network, from random weights: 48.19 million parameters. Its residual blocks have "
+            "their second ReLU before the addition.",
+        ),
+        Arm(
+            "resnet34-unet-standard", "ResNet34-U-Net, standard blocks",
+            "The same with the second ReLU after the addition, as ResNet's paper has it.",
+        ),
+    )  # fmt: skip
+    recipes = (
+        Recipe(
+            "improved",
+            "Improved",
+            "Smaller pictures, so that more of them are seen in the same time; mirrored, shifted, scaled, turned and "
+            "relit at random; AdamW at a higher rate that rises and falls once; PyTorch's own initial weights, "
+            "because He's make the last layer's first answers wild; cross-entropy of the network's own values instead "
+            "of values that went through a sigmoid already.",
+            {
+                "epochs": 14, "batch_size": 16, "learning_rate": 1e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
+                "gradient_clip": 1.0, "size": 192, "flip": True, "shift": 0.1, "scale": 0.2, "rotation": 15.0,
+                "colour": 0.2, "initialisation": "default",
+            },
+        ),
+        Recipe(
+            "reported",
+            "As reported",
+            "Report R2: 512×512, random shift, scale and turn, the data set's own mean and deviation, Adam at 1e-4, 20 "
+            "epochs of batches of 8, He initialisation, cross-entropy plus Dice. That the cross-entropy takes values "
+            "that went through a sigmoid already is kept, so that what it costs can be seen. It is for a GPU: a "
+            "processor needs hours.",
+            {
+                "epochs": 20, "batch_size": 8, "learning_rate": 1e-4, "optimizer": "adam", "weight_decay": 2e-4,
+                "size": 512, "normalise": "own", "shift": 0.1, "scale": 0.2, "rotation": 30.0, "double_sigmoid": True,
+                "initialisation": "he", "dropout": 0.1, "foreground": "pet+border",
+            },
+        ),
+        Recipe(
+            "quick",
+            "Quick look",
+            "Under a minute on two processor cores with the drawn pictures: small pictures, and the report's networks "
+            "with a quarter of their channels.",
+            {
+                "epochs": 6, "batch_size": 8, "learning_rate": 2e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
+                "gradient_clip": 1.0, "size": 96, "flip": True, "shift": 0.1, "scale": 0.2, "width": 0.25,
+                "initialisation": "default", "weights": "auto",
+            },
+        ),
+    )  # fmt: skip
+    reported = (
+        Reported("dice", 0.8885, "Report R2, 20 epochs, test split", "unet", "Oxford-IIIT Pet"),
+        Reported("dice", 0.8641, "Report R2, 10 epochs, test split", "unet", "Oxford-IIIT Pet"),
+        Reported("dice", 0.8448, "Report R2, 10 epochs, no sigmoid, default mean", "unet", "Oxford-IIIT Pet"),
+        Reported("dice", 0.9085, "Report R2, 20 epochs, test split", "resnet34-unet", "Oxford-IIIT Pet"),
+        Reported("dice", 0.8775, "Report R2, 10 epochs, test split", "resnet34-unet", "Oxford-IIIT Pet"),
+    )
+    score_titles: ClassVar[Mapping[str, str]] = {
+        "dice": "Dice", "iou": "IoU", "boundary_f1": "Boundary F1", "boundary_precision": "Boundary precision",
+        "boundary_recall": "Boundary recall", "sensitivity": "Sensitivity", "specificity": "Specificity",
+        "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "dice_mean": "Dice, mean of pictures",
+        "iou_mean": "IoU, mean of pictures", "boundary_f1_mean": "Boundary F1, mean of pictures", "loss": "Loss",
+    }  # fmt: skip
+    synthetic_pictures = 160
+    fewest_pictures = 12
+
+    def score_of(self, arm: str) -> "Score":
+        """Return pooled Dice."""
+        from core.tasks.segmentation import DICE
+
+        return DICE
+
+    def announce(self, config: RunConfig) -> tuple[str, ...]:
+        """Say where the pretrained arm's weights come from."""
+        return announce_weights(BACKBONE, cast(PetsConfig, config).weights) if config.arm == PRETRAINED else ()
+
+    def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
+        """Write drawn animals in Oxford-IIIT Pet's layout."""
+        from core.data.synthetic_pets import write_pets
+
+        write_pets(folder, n=n, seed=seed)
+
+    def open_folder(self, folder: Path) -> "PetSet":
+        """Recognise the folder's layout."""
+        from core.data.pets import open_pets
+
+        return open_pets(folder)
+
+    def open_data(self, data: str) -> "PetSet":
+        """Return the data set of a name or folder; Oxford-IIIT Pet is fetched when it is first needed."""
+        if data == OXFORD:
+            from core.data.pets_download import download_oxford
+
+            return download_oxford(data_folder() / OXFORD)
+        return cast("PetSet", super().open_data(data))
+
+    def check_data(self, data: str) -> str:
+        """Return what is known of a data set in a sentence, without opening or fetching its pictures."""
+        if data == OXFORD:
+            return "Oxford-IIIT Pet: 3,680 train, 3,669 test pictures; 0.8 GB are fetched when they are first needed."
+        return super().check_data(data)
+
+
+EXPERIMENT = Pets()
