@@ -11,9 +11,12 @@ sys.path.insert(0, str(HERE.parent))
 
 from core.data.landcover import render_labels  # noqa: E402 - after the project is found
 from core.data.pets import PET  # noqa: E402
+from core.data.synthetic_aoi import draw_inspection  # noqa: E402
+from core.data.synthetic_chest import draw_chest  # noqa: E402
 from core.data.synthetic_fundus import draw_fundus  # noqa: E402
 from core.data.synthetic_land import SCENES  # noqa: E402
 from core.data.synthetic_landcover import draw_tile  # noqa: E402
+from core.data.synthetic_objects import draw_object  # noqa: E402
 from core.data.synthetic_pets import draw_pet  # noqa: E402
 
 SIDE = 440
@@ -85,7 +88,59 @@ def draw_pets_examples(folder: Path) -> None:
         cv2.imwrite(str(folder / f"drawn_{number}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
+def draw_aoi(path: Path) -> None:
+    """Six drawn inspection pictures, one of each class, in two rows."""
+    tiles = [draw_inspection(np.random.default_rng(50 + label), label) for label in range(6)]
+    small = [cv2.resize(each, (160, 160), interpolation=cv2.INTER_AREA) for each in tiles]
+    sheet = np.concatenate([np.concatenate(small[row : row + 3], axis=1) for row in (0, 3)])
+    cv2.imwrite(str(path), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def draw_aoi_examples(folder: Path) -> None:
+    """Four drawn inspection pictures: a void, a scratch, a chipped edge, and nothing wrong."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, label in enumerate((1, 2, 4, 0), 1):
+        picture = draw_inspection(np.random.default_rng(60 + number), label)
+        cv2.imwrite(str(folder / f"drawn_{number}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+
+def draw_chest_card(path: Path) -> None:
+    """A drawn chest without and one with pneumonia."""
+    pair = [draw_chest(np.random.default_rng(5), pneumonia=ill, side=360).image[:, 60:300] for ill in (False, True)]
+    cv2.imwrite(str(path), np.concatenate(pair, axis=1), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def draw_chest_examples(folder: Path) -> None:
+    """Four drawn chests, two of them with pneumonia."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, ill in enumerate((False, True, True, False), 1):
+        picture = draw_chest(np.random.default_rng(80 + number), pneumonia=ill).image
+        cv2.imwrite(str(folder / f"drawn_{number}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+
+def draw_objects(path: Path) -> None:
+    """Twelve drawn objects of different classes, enlarged until their pixels show."""
+    tiles = [draw_object(np.random.default_rng(90 + label), label) for label in range(0, 48, 4)]
+    large = [cv2.resize(each, (120, 120), interpolation=cv2.INTER_NEAREST) for each in tiles]
+    sheet = np.concatenate([np.concatenate(large[row : row + 4], axis=1) for row in (0, 4, 8)])
+    cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def draw_objects_examples(folder: Path) -> None:
+    """Four drawn objects, 32 pixels a side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, label in enumerate((3, 17, 28, 41), 1):
+        bgr = cv2.cvtColor(draw_object(np.random.default_rng(95 + number), label), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"drawn_{number}.png"), bgr)
+
+
 if __name__ == "__main__":
+    draw_aoi(HERE / "aoi.jpg")
+    draw_aoi_examples(HERE / "examples" / "aoi")
+    draw_chest_card(HERE / "chest.jpg")
+    draw_chest_examples(HERE / "examples" / "chest")
+    draw_objects(HERE / "objects.jpg")
+    draw_objects_examples(HERE / "examples" / "objects")
     draw_pets(HERE / "pets.jpg")
     draw_pets_examples(HERE / "examples" / "pets")
     draw_landcover(HERE / "landcover.jpg")
