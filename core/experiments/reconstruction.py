@@ -64,6 +64,12 @@ class ReconstructionConfig(RunConfig):
         "below 192 the bottleneck is smaller than the picture.",
         low=1, high=4096, group="Network",
     )  # fmt: skip
+    normalisation: str = knob(
+        "batch",
+        "batch normalises every map over the pictures of a step, as reported; none leaves that out and starts from "
+        "He's weights, so that brightness need not be guessed back.",
+        choices=("batch", "none"), group="Network",
+    )  # fmt: skip
     loss: str = knob("mse", "What goes down: the mean squared or the mean absolute error.", choices=("mse", "mae"))
 
     def __post_init__(self) -> None:
@@ -107,9 +113,13 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
     def build_network(self) -> "nn.Module":
         """Return the arm's autoencoder."""
         from core.models.autoencoder import Autoencoder
+        from core.models.unnormalised import remove_batch_normalisation
 
         widths = tuple(self.config.width * 2**step for step in range(STEPS_DOWN))
-        return Autoencoder(widths=widths, bottleneck=self.config.bottleneck, skips=self.way.skips)
+        network = Autoencoder(widths=widths, bottleneck=self.config.bottleneck, skips=self.way.skips)
+        if self.config.normalisation == "none":
+            remove_batch_normalisation(network)
+        return network
 
     def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
         """Join the network with its loss."""
@@ -269,7 +279,7 @@ class Reconstruction(Experiment):
             {
                 "epochs": 20, "batch_size": 1, "learning_rate": 1e-3, "optimizer": "adam", "schedule": "constant",
                 "size": 512, "keep_shape": False, "patch": 0, "flips": False, "width": 64, "bottleneck": 512,
-                "loss": "mse",
+                "normalisation": "batch", "loss": "mse",
             },
         ),
         Recipe(
@@ -289,8 +299,8 @@ class Reconstruction(Experiment):
         Reported("loss", 0.0037, "Report R1, 20 DRIVE test images, epoch 18 of 20", "with-skips", "DRIVE"),
     )
     score_titles: ClassVar[Mapping[str, str]] = {
-        "psnr": "PSNR, dB", "ssim": "SSIM", "mse": "Mean squared error", "mae": "Mean absolute error", "loss": "Loss",
-        "psnr_emptied": "PSNR with the bottleneck emptied, dB", "psnr_seen": "PSNR of the noisy pictures, dB",
+        "psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "Mean squared error", "mae": "Mean absolute error", "loss": "Loss",
+        "psnr_emptied": "PSNR with the bottleneck emptied (dB)", "psnr_seen": "PSNR of the noisy pictures (dB)",
     }  # fmt: skip
     lower_is_better = frozenset({"loss", "mse", "mae"})
 

@@ -14,7 +14,7 @@ from core.metrics.reconstruction import ReconstructionScores, convert_to_psnr
 
 PSNR = Score(
     "psnr",
-    "PSNR, dB",
+    "PSNR (dB)",
     "10·log10(4 / mean squared error) of each whole picture at the size that the network sees, values from -1 to 1 "
     "(the same number as with 0 to 1), then the mean over pictures",
 )

@@ -1,4 +1,3 @@
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,43 +8,18 @@ from PIL import Image
 
 from core.engine.checkpoint import load_card, load_weights
 from core.engine.device import Compute
-from core.engine.task import SamplePicture
-from core.engine.trainer import Progress, Trainer
+from core.engine.trainer import Trainer
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.reconstruction import WAYS
 from core.runs.training import build_card
+from tests.engine.toy import MemoryRecorder
 
 ARMS = [each.slug for each in find_experiment("reconstruction").arms]
 TINY = {
     "size": 64, "patch": 32, "patches": 4, "batch_size": 4, "width": 8, "bottleneck": 16, "epochs": 2,
     "learning_rate": 1e-2, "validation": 0.4,
 }  # fmt: skip
-
-
-class _Recorder:
-    """Keeps what it is told, and asks to stop at a step if one is given."""
-
-    def __init__(self, stop_after: int = 0) -> None:
-        self.epochs: list[dict[str, float]] = []
-        self.pictures: list[SamplePicture] = []
-        self.steps, self.stop_after = 0, stop_after
-
-    def record_step(self, step: int, values: dict[str, float]) -> None:
-        self.steps += 1
-
-    def record_epoch(self, epoch: int, values: dict[str, float]) -> None:
-        self.epochs.append(values)
-
-    def record_pictures(self, epoch: int, pictures: Iterable[SamplePicture]) -> None:
-        self.pictures.extend(pictures)
-
-    def record_best(self, epoch: int, scores: dict[str, float]) -> None: ...
-
-    def record_progress(self, progress: Progress) -> None: ...
-
-    def stop_requested(self) -> bool:
-        return bool(self.stop_after) and self.steps >= self.stop_after
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +30,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _trainer(drawn: Path, folder: Path, arm: str, recorder: _Recorder, **changes: object) -> Trainer:
+def _trainer(drawn: Path, folder: Path, arm: str, recorder: MemoryRecorder, **changes: object) -> Trainer:
     experiment = find_experiment("reconstruction")
     config = experiment.config(arm=arm, recipe="quick", data=str(drawn), changes=TINY | changes)
     setup = experiment.set_up(config)
@@ -78,6 +52,7 @@ def test_the_reported_recipe_is_the_reports(arm: str) -> None:
     config = find_experiment("reconstruction").config(arm=arm, recipe="reported").as_values()
     expected: dict[str, Any] = {
         "size": 512, "keep_shape": False, "patch": 0, "flips": False, "width": 64, "bottleneck": 512, "loss": "mse",
+        "normalisation": "batch",
         "optimizer": "adam", "learning_rate": 1e-3, "schedule": "constant", "epochs": 20, "batch_size": 1,
         "weight_decay": 0.0, "gradient_clip": 0.0,
     }  # fmt: skip
@@ -105,14 +80,14 @@ def test_the_reported_numbers_are_the_reports_best() -> None:
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_a_short_run_learns_and_can_be_used_again(drawn: Path, tmp_path: Path, arm: str) -> None:
-    recorder = _Recorder()
+    recorder = MemoryRecorder()
     trainer = _trainer(drawn, tmp_path, arm, recorder, epochs=8, patches=8)
     untrained = trainer.evaluate()
     trainer.fit()
-    assert recorder.epochs[-1]["val/psnr"] > untrained["psnr"] + 2
-    assert recorder.epochs[-1]["train/loss"] < 0.6 * recorder.epochs[0]["train/loss"]
+    assert recorder.epochs[8]["val/psnr"] > untrained["psnr"] + 2
+    assert recorder.epochs[8]["train/loss"] < 0.6 * recorder.epochs[1]["train/loss"]
     panels = 4 if arm == "denoising" else 3
-    assert all(each.pixels.shape == (64, panels * 64, 3) for each in recorder.pictures)
+    assert all(each.pixels.shape == (64, panels * 64, 3) for epoch in recorder.pictures.values() for each in epoch)
     experiment = find_experiment("reconstruction")
     card = load_card(tmp_path / "best")
     again = experiment.set_up(experiment.read_config(card["config"]))
@@ -128,12 +103,12 @@ def test_a_short_run_learns_and_can_be_used_again(drawn: Path, tmp_path: Path, a
 
 
 def test_a_resumed_run_ends_as_one_that_was_never_stopped(drawn: Path, tmp_path: Path) -> None:
-    whole = _trainer(drawn, tmp_path / "whole", "denoising", _Recorder(), epochs=3)
+    whole = _trainer(drawn, tmp_path / "whole", "denoising", MemoryRecorder(), epochs=3)
     whole.fit()
     assert whole.steps_per_epoch == 1
-    stopped = _trainer(drawn, tmp_path / "torn", "denoising", _Recorder(stop_after=2), epochs=3)
+    stopped = _trainer(drawn, tmp_path / "torn", "denoising", MemoryRecorder(2), epochs=3)
     assert stopped.fit().ending == "stopped"
-    resumed = _trainer(drawn, tmp_path / "torn", "denoising", _Recorder(), epochs=3)
+    resumed = _trainer(drawn, tmp_path / "torn", "denoising", MemoryRecorder(), epochs=3)
     assert resumed.fit(resume=True).ending == "finished"
     assert resumed.step == 3
     for name, value in _weights(whole).items():
@@ -163,7 +138,7 @@ def test_a_folder_of_nothing_but_pictures_can_be_trained_on(tmp_path: Path) -> N
     for number in range(6):
         pixels = np.full((40, 60, 3), rng.integers(0, 255, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.jpg")
-    trainer = _trainer(tmp_path / "photos", tmp_path / "run", "no-skips", _Recorder(), keep_shape=True, epochs=1)
+    trainer = _trainer(tmp_path / "photos", tmp_path / "run", "no-skips", MemoryRecorder(), keep_shape=True, epochs=1)
     assert trainer.fit().ending == "finished"
     assert "a fifth was set aside" in find_experiment("reconstruction").check_data(str(tmp_path / "photos"))
 
