@@ -12,9 +12,6 @@ st.markdown(
     "It needs no account, no network and no GPU."
 )
 
-st.header("Experiments", anchor=False)
-places = {experiment.slug: show_card(experiment) for experiment in catalogue().values()}
-
 left, right = st.columns(2, gap="large")
 with right:
     st.header("First steps", anchor=False)
@@ -26,6 +23,14 @@ with right:
     )
 left.header("Running now", anchor=False)
 activity = left.container()
+
+st.header("Experiments", anchor=False)
+columns = st.columns(2, gap="medium")
+places = {}
+for number, experiment in enumerate(catalogue().values()):
+    with columns[number % 2]:
+        places[experiment.slug] = show_card(experiment)
+
 with activity, st.spinner("Opening the store of runs …"):
     store = open_store()
 runs = store.runs()

@@ -40,7 +40,7 @@ def _show_run(run: Run) -> None:
 
 def _show_nothing(runs: list[Run]) -> None:
     if not runs:
-        st.info("Nothing has been trained yet. Press **Train** above; the quick recipe takes about a minute.")
+        st.info("Nothing has been trained yet. Press **Train** on a card; the quick recipe takes about a minute.")
         return
     last = runs[0]
     st.markdown(f"Nothing at the moment. The newest run, **{last.name}**, has {_ended(last)}.")

@@ -16,17 +16,17 @@ SHOWN = 3
 def show_card(experiment: Experiment) -> DeltaGenerator:
     """Draw a card and return the place of its scores, which need the store and come later."""
     with st.container(border=True, key=f"card-{experiment.slug}"):
-        picture, words = st.columns([5, 7], gap="medium", vertical_alignment="center")
+        picture, words = st.columns([2, 3], gap="small")
         path = PROJECT / "assets" / f"{experiment.slug}.jpg"
         if path.exists():
             picture.image(path, width="stretch", alt=f"An example for {experiment.title}")
         with words:
             st.subheader(experiment.title, anchor=False)
             st.markdown(experiment.question)
-            scores = st.empty()
-            _show_links(experiment)
-            if experiment.caution:
-                st.caption(experiment.caution)
+        scores = st.empty()
+        _show_links(experiment)
+        if experiment.caution:
+            st.caption(experiment.caution)
     show_scores(scores, experiment, None)
     return scores
 

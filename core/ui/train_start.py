@@ -29,7 +29,7 @@ def check(choice: Choice) -> tuple[RunConfig | None, str]:
         return None, f"Give a folder. {choice.experiment.data_help}"
     try:
         config = choice.config()
-        return config, choice.experiment.check_data(config.data)
+        return config, " ".join([choice.experiment.check_data(config.data), *choice.experiment.announce(config)])
     except UserError as error:
         return None, str(error)
 
