@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.amp.autocast_mode import is_autocast_available
 from torch.nn import functional as F
 
 from core.models.backbones import build_backbone
@@ -60,7 +61,10 @@ class FCN32s(nn.Module):
         features = self.dropout(F.relu(self.fc6(self.encoder(images))))
         features = self.dropout(F.relu(self.fc7(features)))
         scores = F.pad(self.score(features), (1, 1, 1, 1), mode="replicate")
-        logits: Tensor = self.enlarge(scores)
+        # A processor's bf16 gradient of so large a kernel came out thirteen times too small and partly the wrong way.
+        device = scores.device.type
+        with torch.autocast(device if is_autocast_available(device) else "cpu", enabled=False):
+            logits: Tensor = self.enlarge(scores.float())
         return logits[..., :height, :width]
 
     def load_vgg16(self, state: Mapping[str, Tensor]) -> bool:

@@ -139,3 +139,19 @@ def test_only_the_features_are_loaded_where_the_width_is_another_or_there_is_no_
 def test_another_networks_weights_are_refused() -> None:
     with pytest.raises(RuntimeError):
         _small().load_vgg16({"conv1.weight": torch.zeros(64, 3, 7, 7)})
+
+
+def test_gradients_in_bf16_go_the_way_they_go_in_fp32() -> None:
+    torch.manual_seed(0)
+    network, images, labels = FCN32s(3, width=16, dropout=0.0), torch.randn(2, 3, 64, 64), torch.randint(3, (2, 64, 64))
+    gradients = []
+    for lower in (False, True):
+        network.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=lower):
+            logits = network(images).float()
+        F.cross_entropy(logits, labels).backward()
+        gradients.append({key: each.grad.clone().flatten() for key, each in network.named_parameters()})
+    for key in ("enlarge.weight", "score.weight", "fc7.weight", "fc6.weight"):
+        exact, rounded = (each[key] for each in gradients)
+        assert F.cosine_similarity(exact, rounded, dim=0) > 0.98, key
+        assert 0.9 < rounded.norm() / exact.norm() < 1.1, key
