@@ -43,7 +43,14 @@ class OnlineNetwork(nn.Module):
     def __init__(
         self, backbone: nn.Module, features: int, *, hidden: int = HIDDEN, projection: int = PROJECTION
     ) -> None:
-        """Put projector and predictor on a backbone; see :class:`Byol` for the arguments."""
+        """Put projector and predictor on a backbone.
+
+        Args:
+            backbone: ``(N, C, H, W)`` to ``(N, features)``.
+            features: Width of what the backbone gives.
+            hidden: Width inside projector and predictor; 4096 in the paper.
+            projection: Width of what is compared; 256 in the paper.
+        """
         super().__init__()
         self.backbone = backbone
         self.projector = MLP(features, hidden=hidden, projection=projection)
@@ -100,20 +107,15 @@ class Byol(nn.Module):
     are therefore neither copied nor averaged by :meth:`move_target`, which moves parameters alone.
     """
 
-    def __init__(
-        self, backbone: nn.Module, features: int, *, hidden: int = HIDDEN, projection: int = PROJECTION
-    ) -> None:
-        """Build both networks around a backbone.
+    def __init__(self, online: OnlineNetwork) -> None:
+        """Put a target beside an online network.
 
         Args:
-            backbone: ``(N, C, H, W)`` to ``(N, features)``.
-            features: Width of what the backbone gives.
-            hidden: Width inside projector and predictor; 4096 in the paper.
-            projection: Width of what is compared; 256 in the paper.
+            online: It is kept, not copied; the target starts as a copy of it.
         """
         super().__init__()
-        self.online = OnlineNetwork(backbone, features, hidden=hidden, projection=projection)
-        self.target = TargetNetwork(self.online)
+        self.online = online
+        self.target = TargetNetwork(online)
 
     def forward(self, images: Tensor, second: Tensor) -> Views:
         """Answer two views ``(N, C, H, W)`` of the same pictures; :func:`symmetric_loss` compares the answers."""

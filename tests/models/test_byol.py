@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet50
 
 import core.models.byol
-from core.models.byol import MLP, Byol, Views, byol_loss, symmetric_loss, tau_at
+from core.models.byol import MLP, Byol, OnlineNetwork, Views, byol_loss, symmetric_loss, tau_at
 
 
 def _backbone() -> nn.Sequential:
@@ -24,7 +24,7 @@ def _backbone() -> nn.Sequential:
 
 def _network(seed: int = 0) -> Byol:
     torch.manual_seed(seed)
-    return Byol(_backbone(), 8, hidden=12, projection=5)
+    return Byol(OnlineNetwork(_backbone(), 8, hidden=12, projection=5))
 
 
 def _pair(pictures: int = 6, seed: int = 1) -> tuple[Tensor, Tensor]:
@@ -53,7 +53,7 @@ def test_the_paper_s_heads_have_the_published_widths() -> None:
     with torch.device("meta"):
         backbone = resnet50()
         backbone.fc = nn.Identity()
-        network = Byol(backbone, 2048)
+        network = Byol(OnlineNetwork(backbone, 2048))
     projector, predictor = network.online.projector, network.online.predictor
     assert [tuple(each.weight.shape) for each in (projector[0], projector[3], predictor[0], predictor[3])] == [
         (4096, 2048), (256, 4096), (4096, 256), (256, 4096)
