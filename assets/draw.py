@@ -9,9 +9,11 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from core.data.landcover import render_labels  # noqa: E402 - after the project is found
+from core.data.blot_pictures import lay_side_by_side  # noqa: E402 - after the project is found
+from core.data.landcover import render_labels  # noqa: E402
 from core.data.pets import PET  # noqa: E402
 from core.data.synthetic_aoi import draw_inspection  # noqa: E402
+from core.data.synthetic_blots import draw_blot  # noqa: E402
 from core.data.synthetic_chest import draw_chest  # noqa: E402
 from core.data.synthetic_fundus import draw_fundus  # noqa: E402
 from core.data.synthetic_land import SCENES  # noqa: E402
@@ -134,9 +136,32 @@ def draw_objects_examples(folder: Path) -> None:
         cv2.imwrite(str(folder / f"drawn_{number}.png"), bgr)
 
 
+def draw_blots(path: Path) -> None:
+    """Two drawn blots, each after its two templates: lanes and bands."""
+    rows = []
+    for seed in (7, 21):
+        blot = draw_blot(np.random.default_rng(seed))
+        rows.append(lay_side_by_side([blot.layout, blot.bands, blot.target], scale=8))
+    gap = np.full((24, rows[0].shape[1], 3), 255, np.uint8)
+    sheet = np.concatenate([rows[0], gap, rows[1]])
+    small = cv2.resize(sheet, (480, round(480 * sheet.shape[0] / sheet.shape[1])), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(path), small, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def draw_blots_examples(folder: Path) -> None:
+    """The templates of two drawn blots, 64 pixels a side, in pairs: lanes, then bands."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate((7, 34), 1):
+        blot = draw_blot(np.random.default_rng(seed))
+        for name, grey in (("1_lanes", blot.layout), ("2_bands", blot.bands)):
+            cv2.imwrite(str(folder / f"drawn_{number}_template_{name}.png"), grey)
+
+
 if __name__ == "__main__":
     draw_aoi(HERE / "aoi.jpg")
     draw_aoi_examples(HERE / "examples" / "aoi")
+    draw_blots(HERE / "blots.jpg")
+    draw_blots_examples(HERE / "examples" / "blots")
     draw_chest_card(HERE / "chest.jpg")
     draw_chest_examples(HERE / "examples" / "chest")
     draw_objects(HERE / "objects.jpg")

@@ -314,6 +314,7 @@ class Pets(Experiment):
                 "gradient_clip": 1.0, "size": 96, "flip": True, "shift": 0.1, "scale": 0.2, "width": 0.25,
                 "initialisation": "default", "weights": "auto",
             },
+            {arm: {"epochs": 12} for arm in ("unet", "resnet34-unet", "resnet34-unet-standard")},
         ),
     )  # fmt: skip
     reported = (

@@ -264,11 +264,11 @@ class Reconstruction(Experiment):
         Recipe(
             "improved",
             "Improved",
-            "Small random cuts with flips instead of whole pictures, 16 from different pictures in a step, one-cycle "
-            "AdamW: many steps in the time of one whole picture, and batch statistics that hold for every picture.",
+            "Small random cuts with flips instead of whole pictures, one-cycle AdamW, a quarter of the width, and no "
+            "batch normalisation, which blurs how bright a picture is: a hundred times as many steps in less time.",
             {
-                "epochs": 10, "batch_size": 16, "learning_rate": 5e-3, "schedule": "one-cycle", "gradient_clip": 1.0,
-                "patch": 64, "patches": 32, "flips": True, "width": 32, "bottleneck": 256,
+                "epochs": 16, "batch_size": 16, "learning_rate": 5e-3, "schedule": "one-cycle", "gradient_clip": 1.0,
+                "patch": 64, "patches": 100, "flips": True, "width": 16, "bottleneck": 256, "normalisation": "none",
             },
         ),
         Recipe(
@@ -288,9 +288,9 @@ class Reconstruction(Experiment):
             "Under a minute on two processor cores with the synthetic pictures: a quarter of the area, a sixteenth of "
             "the parameters, enough to see it learn.",
             {
-                "epochs": 6, "batch_size": 16, "learning_rate": 5e-3, "schedule": "one-cycle", "gradient_clip": 1.0,
-                "size": 256, "patch": 64, "patches": 32, "flips": True, "width": 16, "bottleneck": 128,
-                "validation": 0.25,
+                "epochs": 8, "batch_size": 16, "learning_rate": 5e-3, "schedule": "one-cycle", "gradient_clip": 1.0,
+                "size": 256, "patch": 64, "patches": 48, "flips": True, "width": 16, "bottleneck": 256,
+                "normalisation": "none", "validation": 0.25,
             },
         ),
     )  # fmt: skip

@@ -23,8 +23,13 @@ from core.inference.checkpoints import Checkpoint
 class Prediction(Protocol):
     """What a network says of one picture; each kind of problem has its own, a frozen dataclass."""
 
-    notes: tuple[str, ...]
-    milliseconds: dict[str, float]
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return sentences on what was done to the picture."""
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """Return the time of each part, by name, in order."""
 
     def say(self) -> str:
         """Return the result in a sentence."""

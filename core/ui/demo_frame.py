@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.errors import UserError
 from core.experiments.experiment import Experiment
-from core.inference.predictor import Prediction
+from core.inference.predictor import Prediction, Predictor
 from core.paths import PROJECT
 from core.ui.model_choice import first_choice, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
@@ -91,9 +91,14 @@ def join(
         "concurrency_id": "network",
     }
     question.run.click(predict, api_name=experiment.slug, **asked)
-    last = question.pictures[-1]
-    # A second picture that comes while the first is worked on is not dropped, as Gradio would.
-    last.upload(predict, api_visibility="private", trigger_mode="always_last", **asked)
+
+    def predict_when_whole(*given: Any) -> Any:
+        whole = all(each is not None for each in given[: len(question.pictures)])
+        return predict(*given) if whole else tuple(gr.skip() for _ in outputs)
+
+    for box in question.pictures:
+        # A second picture that comes while the first is worked on is not dropped, as Gradio would.
+        box.upload(predict_when_whole, api_visibility="private", trigger_mode="always_last", **asked)
     if question.examples is not None:
         question.examples.load_input_event.then(predict, api_visibility="private", **asked)
     for box in question.pictures:
@@ -119,10 +124,28 @@ def ask(experiment: Experiment, picture: str | bytes | None, model: str) -> Any:
     Raises:
         UserError: If there is no picture, it cannot be read, or there is no such model.
     """
+    source = source_of(picture)
+    return choose_predictor(experiment, model).predict_file(source)
+
+
+def source_of(picture: str | bytes | None, empty: str = EMPTY) -> Path | bytes:
+    """Return what can be read as a picture of what a box gave.
+
+    Raises:
+        UserError: If there is none, with these words.
+    """
     if picture is None:
-        raise UserError(EMPTY)
-    source = picture if isinstance(picture, bytes) else Path(picture)
-    return open_predictor(model or first_choice(experiment)).predict_file(source)
+        raise UserError(empty)
+    return picture if isinstance(picture, bytes) else Path(picture)
+
+
+def choose_predictor(experiment: Experiment, model: str) -> Predictor:
+    """Return the predictor of a model, or of the first one where none was chosen.
+
+    Raises:
+        UserError: If there is no such model.
+    """
+    return open_predictor(model or first_choice(experiment))
 
 
 def say_times(prediction: Prediction) -> str:

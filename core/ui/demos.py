@@ -9,13 +9,19 @@ import gradio as gr
 
 from core.experiments import catalogue
 from core.ui.classification_demo import build_classification_tab
+from core.ui.neighbours_demo import build_neighbours_tab
 from core.ui.reconstruction_demo import build_reconstruction_tab
 from core.ui.segmentation_demo import build_segmentation_tab
+from core.ui.semantic_demo import build_semantic_tab
+from core.ui.translation_demo import build_translation_tab
 
 TABS = {
     "classification": build_classification_tab,
+    "neighbours": build_neighbours_tab,
     "reconstruction": build_reconstruction_tab,
     "segmentation": build_segmentation_tab,
+    "semantic": build_semantic_tab,
+    "translation": build_translation_tab,
 }
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "sans-serif")
 TEAL = gr.themes.Color(

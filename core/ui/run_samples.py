@@ -10,9 +10,13 @@ from core.runs.store import RunStore
 FOLLOW, EPOCH = "samples-follow", "samples-epoch"
 LEGEND = {
     "classification": "Below each picture its true class and the most probable ones: green is right, red is wrong.",
-    "reconstruction": "Left to right: the picture, with added noise where the network takes noise away, what the network "
-    "made of it, and five times the difference of the last to the first (black is none).",
+    "neighbours": "Left the picture, then its five nearest in the gallery: green has the same class, red another.",
+    "reconstruction": "Left to right: the picture, with added noise where the network takes noise away, what the "
+    "network made of it, and five times the difference of the last to the first (black is none).",
+    "semantic": "Left to right: the picture, what it shows in truth, and what the network found, a colour for each "
+    "class. What is black in the middle was named by nobody and does not count.",
     "segmentation": "Left the picture, right the result: hits white, misses red, false alarms blue.",
+    "translation": "From left to right: template 1, template 2, what the generator drew, the true picture.",
 }
 
 
