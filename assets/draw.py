@@ -20,6 +20,8 @@ from core.data.synthetic_land import SCENES  # noqa: E402
 from core.data.synthetic_landcover import draw_tile  # noqa: E402
 from core.data.synthetic_objects import draw_object  # noqa: E402
 from core.data.synthetic_pets import draw_pet  # noqa: E402
+from core.data.synthetic_scenes import draw_scene  # noqa: E402
+from core.data.two_views import FIRST_VIEW, SECOND_VIEW, render_view  # noqa: E402
 
 SIDE = 440
 
@@ -136,6 +138,28 @@ def draw_objects_examples(folder: Path) -> None:
         cv2.imwrite(str(folder / f"drawn_{number}.png"), bgr)
 
 
+def draw_byol(path: Path) -> None:
+    """Two drawn things, each with two random views as BYOL is shown them."""
+    rows = []
+    for number, name in enumerate(("Desk_Lamp", "Mug")):
+        image = draw_scene(name, np.random.default_rng(100 + number)).image
+        whole = cv2.resize(image, (160, 160), interpolation=cv2.INTER_AREA)
+        views = [
+            render_view(image, 160, recipe, np.random.default_rng(110 + number)) for recipe in (FIRST_VIEW, SECOND_VIEW)
+        ]
+        rows.append(np.concatenate([whole, *views], axis=1))
+    sheet = np.concatenate(rows)
+    cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def draw_byol_examples(folder: Path) -> None:
+    """Three drawn household things: a chair, scissors, a bike."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(("Chair", "Scissors", "Bike"), 1):
+        bgr = cv2.cvtColor(draw_scene(name, np.random.default_rng(120 + number)).image, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"drawn_{number}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+
 def draw_blots(path: Path) -> None:
     """Two drawn blots, each after its two templates: lanes and bands."""
     rows = []
@@ -158,6 +182,8 @@ def draw_blots_examples(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    draw_byol(HERE / "byol.jpg")
+    draw_byol_examples(HERE / "examples" / "byol")
     draw_aoi(HERE / "aoi.jpg")
     draw_aoi_examples(HERE / "examples" / "aoi")
     draw_blots(HERE / "blots.jpg")

@@ -150,7 +150,7 @@ class ByolExperiment(ClassificationExperiment):
             "things. BYOL's loss falls and its features stay spread, but a minute does not suffice to find the nearest "
             "pictures better than random features do: that takes thousands of steps.",
             {"size": 48, "hidden": 512, "projection": 128, "tau": 0.97, "smallest_cut": 0.3, "schedule": "one-cycle",
-             "batch_size": 32, "epochs": 5, "learning_rate": 2e-3, "weights": "auto"},
+             "batch_size": 32, "epochs": 5, "learning_rate": 2e-3, "validation": 0.2, "weights": "auto"},
             {
                 PRETRAIN: {"epochs": 4},
                 **{arm: {"epochs": 15, "learning_rate": 5e-3} for arm in ("supervised-head", "byol-head")},
