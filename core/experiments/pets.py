@@ -284,11 +284,18 @@ class Pets(Experiment):
             "Smaller pictures, so that more of them are seen in the same time; mirrored, shifted, scaled, turned and "
             "relit at random; AdamW at a higher rate that rises and falls once; PyTorch's own initial weights, "
             "because He's make the last layer's first answers wild; cross-entropy of the network's own values instead "
-            "of values that went through a sigmoid already.",
+            "of values that went through a sigmoid already. The pretrained encoder's first half is held "
+            "still, which took a third off the time and cost no Dice; the plain U-Net sees smaller pictures fewer times, "
+            "because each takes it many times the work.",
             {
-                "epochs": 14, "batch_size": 16, "learning_rate": 1e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
+                "epochs": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
                 "gradient_clip": 1.0, "size": 192, "flip": True, "shift": 0.1, "scale": 0.2, "rotation": 15.0,
-                "colour": 0.2, "initialisation": "default",
+                "colour": 0.2, "initialisation": "default", "frozen_stages": 4,
+            },
+            {
+                "unet": {"epochs": 8, "learning_rate": 1e-3, "size": 128},
+                "resnet34-unet": {"learning_rate": 1e-3},
+                "resnet34-unet-standard": {"learning_rate": 1e-3},
             },
         ),
         Recipe(

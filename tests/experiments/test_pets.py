@@ -124,8 +124,9 @@ def test_the_pretrained_arm_starts_from_the_bundled_weights_and_says_so() -> Non
     setup = PETS.set_up(config)
     network = setup.build_network()
     before = next(network.encoder.parameters()).clone()
-    (said,) = setup.begin(network, None)
+    said, held = setup.begin(network, None)
     assert "ImageNet" in said
+    assert "first 4 stages" in held
     assert (said,) == PETS.announce(config)
     assert not torch.equal(next(network.encoder.parameters()), before)
     assert PETS.announce(PETS.config(arm="unet")) == ()
