@@ -145,7 +145,8 @@ def draw_byol(path: Path) -> None:
         image = draw_scene(name, np.random.default_rng(100 + number)).image
         whole = cv2.resize(image, (160, 160), interpolation=cv2.INTER_AREA)
         views = [
-            render_view(image, 160, recipe, np.random.default_rng(110 + number)) for recipe in (FIRST_VIEW, SECOND_VIEW)
+            render_view(image, 160, recipe, np.random.default_rng((seed, number)))
+            for recipe, seed in ((FIRST_VIEW, 113), (SECOND_VIEW, 115))
         ]
         rows.append(np.concatenate([whole, *views], axis=1))
     sheet = np.concatenate(rows)
