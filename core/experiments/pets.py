@@ -285,8 +285,8 @@ class Pets(Experiment):
             "relit at random; AdamW at a higher rate that rises and falls once; PyTorch's own initial weights, "
             "because He's make the last layer's first answers wild; cross-entropy of the network's own values instead "
             "of values that went through a sigmoid already. The pretrained encoder's first half is held "
-            "still, which took a third off the time and cost no Dice; the plain U-Net sees smaller pictures fewer times, "
-            "because each takes it many times the work.",
+            "still, which took a third off the time and cost no Dice; the plain U-Net sees smaller pictures fewer "
+            "times, because each takes it many times the work.",
             {
                 "epochs": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
                 "gradient_clip": 1.0, "size": 192, "flip": True, "shift": 0.1, "scale": 0.2, "rotation": 15.0,
