@@ -243,15 +243,17 @@ class Reconstruction(Experiment):
         Arm(
             "with-skips",
             "With skips",
-            "The report's network, 7.70 million parameters. Every step down hands its maps to the step up of the same "
-            "size, so the picture can slip by the bottleneck: a high PSNR says little about what the bottleneck holds.",
+            "The report's network. Every step down hands its maps to the step up of the same size, and the picture "
+            "slips by the bottleneck: in the quick look PSNR stays at 32.2 dB when the bottleneck is emptied, so it "
+            "says nothing about what the bottleneck holds.",
         ),
         Arm(
             "no-skips",
             "Without skips",
-            "All that comes out has passed the bottleneck. Even so nothing is compressed: 512 maps at an eighth of the "
-            "sides hold 512 / 64 = 8 numbers for each pixel, the picture only 3. Set the knob bottleneck below 192 to "
-            "make it smaller than the picture.",
+            "All that comes out has passed the bottleneck: in the quick look PSNR falls from 23.9 to 12.6 dB when it "
+            "is emptied. Even so nothing has to be compressed: 512 maps at an eighth of the sides hold 512 / 64 = 8 "
+            "numbers for each pixel, the picture only 3. Set the knob bottleneck below 192 to make it smaller than the "
+            "picture.",
         ),
         Arm(
             "denoising",
@@ -264,8 +266,9 @@ class Reconstruction(Experiment):
         Recipe(
             "improved",
             "Improved",
-            "Small random cuts with flips instead of whole pictures, one-cycle AdamW, a quarter of the width, and no "
-            "batch normalisation, which blurs how bright a picture is: a hundred times as many steps in less time.",
+            "Random cuts with flips instead of whole pictures, one-cycle AdamW, a quarter of the width, and no batch "
+            "normalisation, which makes brightness depend on the other pictures of a step: seven times the report's "
+            "steps in a fraction of the time.",
             {
                 "epochs": 24, "batch_size": 16, "learning_rate": 5e-3, "schedule": "one-cycle", "gradient_clip": 1.0,
                 "patch": 64, "patches": 100, "flips": True, "width": 16, "bottleneck": 256, "normalisation": "none",
