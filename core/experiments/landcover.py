@@ -14,7 +14,7 @@ from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP, announce_weights
 from core.experiments.setup import Say, Setup, say_nothing
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from core.data.labelled import PreparedPicture
     from core.data.landcover import LandcoverItem, LandcoverSet
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from core.data.raster import Pixels
     from core.engine.task import Batch, Score, Task, TaskData
     from core.models.backbone_specs import BackboneSpec
+    from core.models.fcn import FCN32s
 
 SCRATCH = "lite0-unet-scratch"
 BACKBONES = {
     "lite0-unet": "efficientnet-lite0", "fcn32s": "vgg16", "deeplabv3": "resnet50", SCRATCH: "efficientnet-lite0",
 }  # fmt: skip
 SMALLEST_TILE = 64
+FIRST_PICTURES, FIRST_SIDE = 24, 160
+"""What layers of random weights are scaled on."""
 SIDE = 256
 """Of the drawn pictures, pixels."""
 
@@ -55,6 +58,11 @@ class LandcoverConfig(RunConfig):
                       advanced=True)  # fmt: skip
     dropout: float = knob(0.5, "FCN-32s only: share of these maps that a step leaves out.", low=0.0, high=0.9,
                           group="Network", advanced=True)  # fmt: skip
+    even_start: bool = knob(
+        True, "FCN-32s only, where it starts from random weights: scale each layer once so that its maps differ on the "
+        "first pictures as much as batch normalisation would make them. Fifteen layers of random weights make all "
+        "places look alike.", group="Network", advanced=True,
+    )  # fmt: skip
     auxiliary: float = knob(0.4, "DeepLabV3 only: weight of the loss of a second, plain answer from the last stage but "
                             "one; 0 builds none.", low=0.0, high=1.0, group="Network", advanced=True)  # fmt: skip
     tile: int = knob(1024, "Predict larger pictures in overlapping tiles of this side; 0 in one piece.", low=0,
@@ -75,12 +83,17 @@ class LandcoverConfig(RunConfig):
             raise UserError(f"tile was given as {self.tile}; 0, or at least {SMALLEST_TILE} pixels, is allowed.")
 
 
-@dataclass(frozen=True)
 class _Start:
-    """The part of a network that takes ImageNet weights."""
+    """The part of a network that takes ImageNet weights, and whether it has got them."""
 
-    spec: "BackboneSpec"
-    load_imagenet: Callable[..., object]
+    def __init__(self, spec: "BackboneSpec", load: Callable[..., object]) -> None:
+        self.spec = spec
+        self.loaded = False
+        self._load = load
+
+    def load_imagenet(self, state: "Mapping[str, Tensor]") -> None:
+        self._load(state)
+        self.loaded = True
 
 
 class LandcoverSetup(Setup[LandcoverConfig]):
@@ -136,7 +149,29 @@ class LandcoverSetup(Setup[LandcoverConfig]):
         built, own = cast(Any, network), self.config
         loads = {"fcn32s": "load_vgg16", "deeplabv3": "load_resnet50"}
         load = getattr(built, loads[own.arm]) if own.arm in loads else built.encoder.load_imagenet
-        return load_pretrained(_Start(self._backbone, load), own.weights)
+        start = _Start(self._backbone, load)
+        said = load_pretrained(start, own.weights)
+        if own.arm == "fcn32s" and own.even_start and not start.loaded:
+            self._even_out(built)
+            said = (*said, "Its layers were scaled evenly on the first pictures.")
+        return said
+
+    def _even_out(self, network: "FCN32s") -> None:
+        """Scale the layers of random weights on crops of the first training pictures."""
+        import torch
+
+        from core.data.landcover_pictures import LandcoverDataset, open_picture
+        from core.data.patches import Augmentation
+        from core.models.even_start import even_out
+
+        items = self.found.items("train")[:FIRST_PICTURES]
+        pairs = [self.preparation.shrink_pair(open_picture(item)) for item in items]
+        crop = min(self.config.crop, FIRST_SIDE, *(max(pair.shape[:2]) for pair in pairs))
+        dataset = LandcoverDataset(
+            pairs, crop=crop, per_picture=1, seed=self.config.seed, augmentation=Augmentation(),
+            normalisation=self.preparation.normalisation,
+        )  # fmt: skip
+        even_out(network, network.hidden, torch.stack([dataset[0, number]["images"] for number in range(len(pairs))]))
 
     def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
         """Join the network with cross-entropy and mean IoU; careful prediction averages over flips where asked."""
@@ -270,7 +305,7 @@ class Landcover(Experiment):
             "answer in DeepLabV3, the epoch with the best mean IoU kept.",
             {
                 "epochs": 100, "batch_size": 4, "learning_rate": 1e-4, "optimizer": "adam", "size": 512, "crop": 512,
-                "crops": 1, "flips": False, "auxiliary": 0.0, "width": 4096, "dropout": 0.5,
+                "crops": 1, "flips": False, "auxiliary": 0.0, "width": 4096, "dropout": 0.5, "even_start": False,
             },
         ),
         Recipe(

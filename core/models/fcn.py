@@ -67,6 +67,12 @@ class FCN32s(nn.Module):
             logits: Tensor = self.enlarge(scores.float())
         return logits[..., :height, :width]
 
+    @property
+    def hidden(self) -> list[nn.Conv2d]:
+        """Return all convolutions but the last, which tells the classes, in forward order."""
+        encoder = [each for each in self.encoder.modules() if isinstance(each, nn.Conv2d)]
+        return [*encoder, self.fc6, self.fc7]
+
     def load_vgg16(self, state: Mapping[str, Tensor]) -> bool:
         """Load VGG-16 as torchvision publishes it.
 

@@ -9,7 +9,7 @@ import torch
 from core.data.landcover import CLASSES, COLOURS
 from core.engine.checkpoint import load_card, load_weights
 from core.engine.device import Compute
-from core.engine.pretrained import find_weights
+from core.engine.pretrained import WeightsSource, find_weights
 from core.engine.trainer import Trainer
 from core.errors import UserError
 from core.experiments import find_experiment
@@ -51,7 +51,7 @@ def test_the_reported_recipe_is_the_report_read_plainly(arm: str) -> None:
     expected: dict[str, Any] = {
         "size": 512, "crop": 512, "crops": 1, "flips": False, "scale": 1.0, "colour": 0.0, "epochs": 100,
         "optimizer": "adam", "learning_rate": 1e-4, "schedule": "constant", "weight_decay": 0.0, "batch_size": 4,
-        "weights": "pretrained", "width": 4096, "dropout": 0.5, "auxiliary": 0.0,
+        "weights": "pretrained", "width": 4096, "dropout": 0.5, "auxiliary": 0.0, "even_start": False,
         "test_flips": False,
     }  # fmt: skip
     assert {name: config[name] for name in expected} == expected
@@ -117,8 +117,29 @@ def test_weights_that_are_not_at_hand_are_refused_or_said_to_be_random(
         setattr(network, name, None)
     with pytest.raises(UserError, match="No pretrained weights"):
         _setup(drawn, arm, weights="pretrained").begin(network, None)
-    (said,) = _setup(drawn, arm, weights="auto").begin(network, None)
+    (said,) = _setup(drawn, arm, weights="auto", even_start=False).begin(network, None)
     assert said.startswith("RANDOM WEIGHTS")
+
+
+def test_a_plain_network_of_random_weights_starts_evenly_and_one_of_imagenets_as_it_came(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.engine.pretrained.find_weights", lambda name, **options: None)
+    setup = _setup(drawn, "fcn32s", size=64, crop=64, width=16)
+    network = setup.build_network()
+    before = [each.weight.detach().clone() for each in network.hidden]
+    said = setup.begin(network, None)
+    assert "scaled evenly" in said[-1]
+    assert not any(torch.equal(each.weight, old) for each, old in zip(network.hidden, before, strict=True))
+
+    monkeypatch.setattr(
+        "core.engine.pretrained.find_weights", lambda name, **options: WeightsSource(name, "folder", drawn)
+    )
+    monkeypatch.setattr("core.engine.pretrained._read_state", lambda path: {})
+    monkeypatch.setattr(network, "load_vgg16", lambda state: True)
+    before = [each.weight.detach().clone() for each in network.hidden]
+    assert "ImageNet" in " ".join(setup.begin(network, None))
+    assert all(torch.equal(each.weight, old) for each, old in zip(network.hidden, before, strict=True))
 
 
 def test_classes_and_colours_travel_with_the_checkpoint(drawn: Path) -> None:
