@@ -8,6 +8,8 @@ import numpy as np
 from core.ui.histories import Curve, smooth, thin
 
 Figure = dict[str, Any]
+Level = tuple[float, str]
+"""A value worth a dotted line, and what it means."""
 
 TRAINING, VALIDATION = "#1295a8", "#e8833a"
 """Read well on light and on dark, and apart for the colour-blind."""
@@ -19,7 +21,7 @@ MARKED = 60
 
 
 def draw_steps(
-    curves: Sequence[tuple[str, Curve]], *, strength: float, log: bool, level: tuple[float, str] | None = None
+    curves: Sequence[tuple[str, Curve]], *, strength: float, log: bool, level: Level | None = None
 ) -> Figure:
     """Return the losses of every step, faint, under their moving averages.
 
@@ -27,7 +29,7 @@ def draw_steps(
         curves: Name and curve of each loss; a GAN has two.
         strength: Of smoothing; 0 shows the raw lines alone.
         log: Whether the axis is logarithmic.
-        level: A value worth a dotted line, and what it means.
+        level: Drawn where there is one.
     """
     lines = []
     for (name, curve), colour in zip(curves, COLOURS, strict=False):
@@ -38,23 +40,37 @@ def draw_steps(
             lines.append(_line(thin((curve[0], smoothed)), f"{prefix}smoothed", colour, width=2.5))
         else:
             lines.append(_line(thin(curve), f"{prefix}each step", colour))
-    figure = _figure(lines, "step", log=log)
-    if level is not None:
-        value, meaning = level
-        figure["layout"]["shapes"] = [
-            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, **DOTTED}
-        ]
-        figure["layout"]["annotations"] = [
-            {"xref": "paper", "x": 1, "y": np.log10(value) if log else value, "text": meaning, "showarrow": False,
-             "xanchor": "right", "yanchor": "bottom"}
-        ]  # fmt: skip
-    return figure
+    return _figure(lines, "step", log=log) if level is None else _with_level(_figure(lines, "step", log=log), level)
 
 
-def draw_losses(training: Curve, validation: Curve, *, log: bool) -> Figure:
-    """Return training and validation loss by epoch."""
-    lines = [_line(training, "training", TRAINING), _line(validation, "validation", VALIDATION)]
-    return _figure([each for each in lines if len(each["x"])], "epoch", log=log)
+def draw_losses(losses: Sequence[tuple[str, Curve, Curve]], *, log: bool, level: Level | None = None) -> Figure:
+    """Return training and validation loss by epoch.
+
+    Args:
+        losses: Name, training and validation of each loss. Where there are several, each has a colour of its own and
+            validation is dashed.
+        log: Whether the axis is logarithmic.
+        level: Drawn where there is one.
+    """
+    several, lines = len(losses) > 1, []
+    for (name, training, validation), colour in zip(losses, COLOURS, strict=False):
+        prefix = f"{name}, " if several else ""
+        lines.append(_line(training, f"{prefix}training", colour))
+        lines.append(_line(validation, f"{prefix}validation", colour if several else VALIDATION))
+        lines[-1]["line"] |= {"dash": "dash"} if several else {}
+    figure = _figure([each for each in lines if len(each["x"])], "epoch", log=log)
+    return figure if level is None or not figure["data"] else _with_level(figure, level)
+
+
+def _with_level(figure: Figure, level: Level) -> Figure:
+    """Return the figure with a dotted line at a value, and what it means."""
+    (value, meaning), layout = level, figure["layout"]
+    log = layout["yaxis"]["type"] == "log"
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, **DOTTED}
+    place = {"xref": "paper", "x": 1, "y": np.log10(value) if log else value, "xanchor": "right", "yanchor": "bottom"}
+    return figure | {
+        "layout": layout | {"shapes": [line], "annotations": [{**place, "text": meaning, "showarrow": False}]}
+    }
 
 
 def draw_scores(curves: Sequence[tuple[str, Curve]], *, best_epoch: int, log: bool) -> Figure:

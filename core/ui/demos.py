@@ -38,11 +38,19 @@ STYLE = """
 def build_demo() -> gr.Blocks:
     """Return the widgets of all experiments that have a predictor."""
     with gr.Blocks(title="Fovea: try it", fill_width=True, delete_cache=(3600, 3600)) as demo:
-        for experiment in catalogue().values():
-            with gr.Tab(experiment.title, id=experiment.slug):
-                TABS[experiment.kind](demo, experiment)
+        with gr.Tabs() as tabs:
+            for experiment in catalogue().values():
+                with gr.Tab(experiment.title, id=experiment.slug):
+                    TABS[experiment.kind](demo, experiment)
+        demo.load(_select, outputs=tabs, api_visibility="private")
     demo.queue(default_concurrency_limit=1, max_size=64)
     return cast(gr.Blocks, demo)
+
+
+def _select(request: gr.Request) -> Any:
+    """Open the tab of the experiment that the page's address names."""
+    wanted = str(request.query_params.get("experiment", ""))
+    return gr.Tabs(selected=wanted) if wanted in catalogue() else gr.skip()
 
 
 def mount_options() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from core.ui.histories import Curve, open_histories
 from core.ui.wording import title_of_score
 
 NOT_SCORES = ("val/loss", "val/seconds")
+"""Beginnings of the keys that are drawn elsewhere."""
 SHOWN = 3
 
 
@@ -23,8 +24,8 @@ def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
     def read(key: str) -> Curve:
         return histories.read(store, run, key)
 
-    losses = _losses(histories.keys(store, run))
-    steps = [(key.removeprefix("step/loss").strip("_"), read(key)) for key in losses]
+    losses = [key.removeprefix("step/") for key in _losses(histories.keys(store, run))]
+    steps = [(_part(key), read(f"step/{key}")) for key in losses]
     if not any(len(curve[0]) for _, curve in steps):
         st.info(
             "No numbers yet. The first appear after a few steps."
@@ -42,7 +43,8 @@ def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
             f"steps-{run.id}",
         )
     with right:
-        _show("Loss by epoch", draw_losses(read("train/loss"), read("val/loss"), log=log), f"losses-{run.id}")
+        by_epoch = [(_part(key), read(f"train/{key}"), read(f"val/{key}")) for key in losses]
+        _show("Loss by epoch", draw_losses(by_epoch, log=log, level=experiment.loss_level), f"losses-{run.id}")
     left, right = st.columns(2, gap="medium")
     with left:
         curves = [(title_of_score(experiment, key), read(key)) for key in chosen]
@@ -59,10 +61,15 @@ def _losses(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if key.startswith("step/loss")] or ["step/loss"]
 
 
+def _part(loss: str) -> str:
+    """Return the part that a loss belongs to; empty where there is only one."""
+    return loss.removeprefix("loss").strip("_")
+
+
 def _scores(keys: Sequence[str], experiment: Experiment, monitor: str) -> list[str]:
     """Return the keys of the validation scores: the monitored one first, the others in the experiment's order."""
     order = [f"val/{key}" for key in (monitor, *experiment.score_titles)]
-    found = [key for key in keys if key.startswith("val/") and key not in NOT_SCORES]
+    found = [key for key in keys if key.startswith("val/") and not key.startswith(NOT_SCORES)]
     return sorted(found, key=lambda key: (order.index(key) if key in order else len(order), key))
 
 

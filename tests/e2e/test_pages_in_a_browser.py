@@ -151,9 +151,9 @@ def test_knobs_survive_a_reload_and_a_change_of_page(tab: Tab) -> None:
 
 
 def test_the_demo_is_embedded_and_asks_nobody_else(tab: Tab) -> None:
-    page = tab.open("/predict")
+    page = tab.open("/predict?experiment=vessels")
     demo = page.frame_locator("iframe")
-    expect(demo.get_by_text("Retinal vessels").first).to_be_visible()
+    expect(demo.get_by_role("button", name="Find the vessels")).to_be_visible()
     page.wait_for_timeout(1000)
     assert tab.foreign == []
 

@@ -62,8 +62,9 @@ def test_through_the_api(files: Path, server: Server) -> None:
 
 @pytest.mark.browser
 def test_in_the_embedded_widget(files: Path, tab: Tab) -> None:
-    page = tab.open("/predict")
-    frame = page.frame_locator("iframe")
+    page = tab.open("/predict?experiment=vessels")
+    whole = page.frame_locator("iframe")
+    frame = whole.get_by_role("tabpanel").filter(visible=True).first
     expect(frame.get_by_role("button", name="Find the vessels")).to_be_visible(timeout=1000 * PATIENCE)
     frame.locator("input[type=file]").first.set_input_files(files / "plain.png")
     expect(frame.get_by_text(" ms: read")).to_be_visible(timeout=1000 * PATIENCE)
@@ -79,15 +80,16 @@ def test_in_the_embedded_widget(files: Path, tab: Tab) -> None:
         expect(frame.get_by_text("Drop Image Here").first, name).to_be_visible(timeout=1000 * PATIENCE)
         expect(frame.get_by_text("Give a picture").first, name).to_be_visible(timeout=1000 * PATIENCE)
         frame.locator("input[type=file]").first.set_input_files(files / name)
-        expect(frame.get_by_text(sentence).first, name).to_be_visible(timeout=1000 * PATIENCE)
+        expect(whole.get_by_text(sentence).filter(visible=True).first, name).to_be_visible(timeout=1000 * PATIENCE)
     assert tab.foreign == []
 
 
 @pytest.mark.browser
 def test_an_example_is_predicted_on_a_phone(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(width=390, height=844)
-    page = tab.open("/gradio/")
-    page.locator(".gallery-item").first.click(timeout=1000 * PATIENCE)
+    page = tab.open("/gradio/?experiment=vessels")
+    page.get_by_role("button", name="Find the vessels").wait_for(timeout=1000 * PATIENCE)
+    page.locator(".gallery-item").filter(visible=True).first.click(timeout=1000 * PATIENCE)
     expect(page.get_by_text(" ms: read")).to_be_visible(timeout=1000 * PATIENCE)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     unseen = "[...document.images].filter(each => each.complete && !each.naturalWidth).map(each => each.src)"

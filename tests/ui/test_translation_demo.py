@@ -1,5 +1,6 @@
 import asyncio
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def _build() -> gr.Blocks:
             build_translation_tab(demo, BLOTS)
         return demo
 
-    return asyncio.run(build())
+    with ThreadPoolExecutor(1) as own:  # a browser test before this one may have left its loop in this thread
+        return own.submit(asyncio.run, build()).result()
 
 
 def _told(given: list[Any], model: str) -> Any:

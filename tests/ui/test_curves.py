@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from core.ui.curves import TRAINING, VALIDATION, draw_losses, draw_steps
+from core.ui.histories import Curve
+
+NONE: Curve = (np.array([], np.int64), np.array([], np.float64))
+BALANCE = (0.6931, "ln 2: balance")
+
+
+def _curve(*values: float) -> Curve:
+    return np.arange(1, len(values) + 1), np.array(values)
+
+
+def test_one_loss_is_drawn_as_training_and_validation() -> None:
+    figure = draw_losses([("", _curve(2, 1), _curve(3, 2))], log=False)
+    assert [(line["name"], line["line"]["color"]) for line in figure["data"]] == [
+        ("training", TRAINING), ("validation", VALIDATION),
+    ]  # fmt: skip
+    assert "shapes" not in figure["layout"]
+
+
+def test_each_of_two_losses_has_its_colour_and_validation_is_dashed() -> None:
+    losses = [("discriminator", _curve(2, 1), _curve(3, 2)), ("generator", _curve(1, 2), _curve(2, 3))]
+    lines = draw_losses(losses, log=False)["data"]
+    assert [line["name"] for line in lines] == [
+        "discriminator, training", "discriminator, validation", "generator, training", "generator, validation",
+    ]  # fmt: skip
+    colours = [line["line"]["color"] for line in lines]
+    assert colours[0] == colours[1] != colours[2] == colours[3]
+    assert [line["line"].get("dash") for line in lines] == [None, "dash", None, "dash"]
+
+
+def test_a_loss_without_numbers_is_left_out() -> None:
+    assert len(draw_losses([("", _curve(2, 1), NONE)], log=False)["data"]) == 1
+    assert draw_losses([("", NONE, NONE)], log=False, level=BALANCE)["data"] == []
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_level_of_balance_is_drawn_over_steps_and_epochs(log: bool) -> None:
+    steps = draw_steps([("generator", _curve(1, 2))], strength=0.5, log=log, level=BALANCE)
+    epochs = draw_losses([("generator", _curve(1, 2), NONE)], log=log, level=BALANCE)
+    for figure in (steps, epochs):
+        (line,), (text,) = figure["layout"]["shapes"], figure["layout"]["annotations"]
+        assert line["y0"] == line["y1"] == 0.6931
+        assert text["text"] == "ln 2: balance"
+        assert text["y"] == pytest.approx(np.log10(0.6931) if log else 0.6931)  # Plotly's text wants the exponent
