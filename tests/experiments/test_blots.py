@@ -67,7 +67,9 @@ def test_the_reported_recipe_is_the_reports_but_for_what_an_arm_changes(arm: str
 @pytest.mark.parametrize("arm", ["slow-discriminator", "wide-generator", "smooth-labels"])
 def test_a_remedy_differs_from_the_report_in_one_knob_alone(arm: str, recipe: str) -> None:
     reported, remedied = (BLOTS.config(arm=each, recipe=recipe).as_values() for each in ("reported", arm))
-    assert len([name for name, value in remedied.items() if value != reported[name]]) == 2  # the knob, and the arm
+    own = {name for name, value in remedied.items() if value != reported[name]}
+    length = {"epochs"} if recipe == "quick" else set()  # a wider network has fewer of them, to stay under a minute
+    assert len(own - {"arm"} - length) == 1
 
 
 @pytest.mark.parametrize(
