@@ -35,8 +35,8 @@ def build_translation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
                 info="Further blots from the same templates, each with other noise; none where the network has none.",
             )  # fmt: skip
             others = gr.Gallery(
-                label="Drawn with noise", format="png", columns=4, height="auto", object_fit="contain",
-                interactive=False,
+                label="Drawn with noise", format="png", height=300, object_fit="contain", interactive=False,
+                elem_classes="samples",
             )  # fmt: skip
             said = gr.Markdown(EMPTY, elem_classes="notes")
             milliseconds = gr.JSON(label="Milliseconds", visible=False)
