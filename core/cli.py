@@ -74,8 +74,10 @@ def build_parser() -> argparse.ArgumentParser:
     with_json(evaluate)
     predict = command("predict", predict_pictures, "Show what a run or checkpoint makes of pictures.")
     predict.add_argument("source", metavar="RUN|CHECKPOINT")
-    predict.add_argument("pictures", nargs="+", metavar="IMAGE")
+    predict.add_argument("pictures", nargs="+", metavar="IMAGE", help="a picture, or a folder of pictures")
     predict.add_argument("--out", default="", metavar="DIR", help="write masks, probabilities and overlays there")
+    predict.add_argument("--csv", default="", metavar="FILE", help="write a row for each picture there")
+    predict.add_argument("--template", default="", metavar="CSV", help="give the CSV the shape of this one (test.csv)")
     with_json(predict)
     _add_data_commands(command("data", show_data_help, "Make data sets."))
     serve = command("serve", serve_pages, "Open the pages in a browser.")
@@ -131,6 +133,8 @@ def train_run(options: argparse.Namespace) -> int:
     config = experiment.config(
         arm=options.arm, recipe=options.recipe, data=_place(options.data), seed=_seed(options.seed), changes=changes
     )
+    for said in experiment.announce(config):
+        print(said, file=sys.stderr)
     from core.runs.launcher import launch
     from core.runs.run import FINISHED
     from core.runs.store import RunStore
@@ -272,10 +276,13 @@ def predict_pictures(options: argparse.Namespace) -> int:
     checkpoint = open_checkpoint(options.source)
     from core.inference.kinds import load_predictor
     from core.inference.saving import save_prediction
+    from core.inference.tables import write_table
 
+    if options.template and not options.csv:
+        raise UserError("--template was given without --csv; name the file to write with --csv FILE.")
     predictor = load_predictor(checkpoint)
     rows: list[dict[str, Any]] = []
-    for name in options.pictures:
+    for name in _pictures_of(options.pictures):
         row: dict[str, Any] = {"image": name}
         try:
             prediction = predictor.predict_file(Path(name))
@@ -289,9 +296,28 @@ def predict_pictures(options: argparse.Namespace) -> int:
         rows.append(row)
         if not options.json:
             print(f"{name}: {prediction.say()}")
+    if options.csv:
+        write_table(Path(options.csv), rows, Path(options.template) if options.template else None)
     if options.json:
         _print_json({"checkpoint": checkpoint.name, "predictions": rows})
     return 2 if any("error" in row for row in rows) else 0
+
+
+def _pictures_of(names: list[str]) -> list[str]:
+    """Return the names of pictures; a folder stands for all pictures in it.
+
+    Raises:
+        UserError: If a folder holds none.
+    """
+    from core.data.pairs import list_pictures
+
+    found: list[str] = []
+    for name in names:
+        inside = [str(path) for path in list_pictures(Path(name))] if Path(name).is_dir() else [name]
+        if not inside:
+            raise UserError(f"The folder {name} holds no pictures; give one that does, or pictures.")
+        found += inside
+    return found
 
 
 def make_data(options: argparse.Namespace) -> int:

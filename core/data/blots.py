@@ -12,7 +12,7 @@ import numpy as np
 from core.data.dataset import DatasetSpec, hold_back
 from core.data.gel_crops import GelCrop, Grey, cut_crop, find_crops
 from core.data.pairs import PICTURE_FOLDERS, SPLIT_FOLDERS, find_child, list_pictures
-from core.data.pictures import PictureLimits, read_mask, read_picture
+from core.data.pictures import DATASET_LIMITS, read_mask, read_picture
 from core.data.raster import FloatImage, Mask, resize
 from core.errors import UserError
 
@@ -22,7 +22,6 @@ FEWEST_GELS = 5
 SIZES_LOOKED_AT = 50
 TRIPLE_FOLDERS = (("template1", "template_1"), ("template2", "template_2"), ("target", "targets"))
 GEL_FOLDERS = ((*PICTURE_FOLDERS, "gels"), ("masks", "mask", "labels", "bands"))
-DATASET_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000)
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,20 @@ def hold_back_by_class(
     return kept, tuple(item for item in items if item.group in held)
 
 
+def at_most_of_each(items: Sequence[ClassifiedItem], per_class: int) -> tuple[ClassifiedItem, ...]:
+    """Return at most so many items of each class, spread evenly over them in their order; all of them where it is 0."""
+    if not per_class:
+        return tuple(items)
+    by_class: dict[int | None, list[int]] = {}
+    for number, item in enumerate(items):
+        by_class.setdefault(item.label, []).append(number)
+    chosen = set[int]()
+    for numbers in by_class.values():
+        step = max(1.0, len(numbers) / per_class)
+        chosen.update(numbers[int(place * step)] for place in range(min(per_class, len(numbers))))
+    return tuple(item for number, item in enumerate(items) if number in chosen)
+
+
 def _order(words: set[str], wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the classes in order, and the label of each class word."""
     positions = {_plain(name): number for number, name in enumerate(wanted)}

@@ -1,8 +1,9 @@
 """Batches for classification: pictures or features with their labels, gathered a batch at a time."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from core.data.decoded import PictureStack
 from core.data.loaders import EpochSampler
 from core.data.picture_arrays import read_row
 from core.data.picture_augmentation import PictureAugmentation
-from core.data.pictures import PictureLimits, read_picture
+from core.data.pictures import DATASET_LIMITS, read_picture
 from core.data.raster import Pixels
 
-CLASSIFIED_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000, min_side=1)
+CLASSIFIED_LIMITS = replace(DATASET_LIMITS, min_side=1)
 AS_THEY_ARE = PictureAugmentation()
 
 Rows = NDArray[np.intp]
@@ -60,7 +61,23 @@ class Normalisation:
         return images
 
 
-class ClassifiedDataset(Dataset[dict[str, Tensor]]):
+class GatheredDataset(Dataset[dict[str, Tensor]], ABC):
+    """Training examples that are gathered a batch at a time; one alone is a batch of one."""
+
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+        return {name: values[0] for name, values in self.__getitems__([key]).items()}
+
+    @abstractmethod
+    def __getitems__(self, keys: Sequence[Key]) -> dict[str, Tensor]:
+        """Return the batch of these keys."""
+
+
+class ClassifiedDataset(GatheredDataset):
     """Training pictures by key ``(epoch, index)``: the same key gives the same example, in any process and any order.
 
     An item is ``images (3, S, S)`` float32 and ``labels ()`` int64. Loaders ask for many keys at once and get a batch.
@@ -93,12 +110,6 @@ class ClassifiedDataset(Dataset[dict[str, Tensor]]):
         self.seed = seed
         self.rows = _rows(rows, len(pictures))
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: Key) -> dict[str, Tensor]:
-        return {name: values[0] for name, values in self.__getitems__([key]).items()}
-
     def __getitems__(self, keys: Sequence[Key]) -> dict[str, Tensor]:
         """Return the batch ``images (N, 3, S, S)`` and ``labels (N,)``."""
         rows = self.rows[[index for _, index in keys]]
@@ -110,7 +121,7 @@ class ClassifiedDataset(Dataset[dict[str, Tensor]]):
         return {"images": self.normalisation.normalise(pictures), "labels": torch.from_numpy(self.labels[rows])}
 
 
-class FeatureDataset(Dataset[dict[str, Tensor]]):
+class FeatureDataset(GatheredDataset):
     """Features that a frozen network found in training pictures, by key ``(epoch, index)``.
 
     An item is ``features (D,)`` float32 and ``labels ()`` int64. Loaders ask for many keys at once and get a batch.
@@ -130,21 +141,13 @@ class FeatureDataset(Dataset[dict[str, Tensor]]):
         self.labels = labels
         self.rows = _rows(rows, len(features))
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: Key) -> dict[str, Tensor]:
-        return {name: values[0] for name, values in self.__getitems__([key]).items()}
-
     def __getitems__(self, keys: Sequence[Key]) -> dict[str, Tensor]:
         """Return the batch ``features (N, D)`` and ``labels (N,)``; epochs do not matter."""
         rows = self.rows[[index for _, index in keys]]
         return {"features": _as_tensor(self.features[rows]), "labels": torch.from_numpy(self.labels[rows])}
 
 
-def build_batch_loader(
-    dataset: ClassifiedDataset | FeatureDataset, *, batch_size: int, seed: int
-) -> DataLoader[dict[str, Tensor]]:
+def build_batch_loader(dataset: GatheredDataset, *, batch_size: int, seed: int) -> DataLoader[dict[str, Tensor]]:
     """Return a loader of whole batches; set ``loader.sampler.epoch`` before each pass.
 
     A last batch that is smaller than the others is dropped where there is at least one whole batch. It is

@@ -2,12 +2,10 @@
 
 from core.data.fundus import find_field_of_view
 from core.data.labelled import LabelledPicture
-from core.data.pictures import PictureLimits, read_mask, read_picture
+from core.data.pictures import DATASET_LIMITS, read_mask, read_picture
 from core.data.raster import Mask
 from core.data.vessels import VesselItem
 from core.errors import UserError
-
-DATASET_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000)
 
 
 def load_labelled(item: VesselItem) -> LabelledPicture:

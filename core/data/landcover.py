@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.dataset import DatasetSpec, hold_back
-from core.data.pictures import PictureLimits, read_picture
+from core.data.pictures import DATASET_LIMITS, read_picture
 from core.data.raster import Pixels
 from core.errors import UserError
 
@@ -39,7 +39,6 @@ SPLIT_FOLDERS = {
 }
 _PICTURE = re.compile(r"(?P<number>.+)_sat\.(jpg|jpeg|png|tif|tiff)", re.IGNORECASE)
 _MASK_ENDINGS = (".png", ".tif", ".tiff", ".gif", ".bmp", ".jpg", ".jpeg")
-_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000)
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,8 @@ def load_landcover(item: LandcoverItem) -> tuple[Pixels, Labels]:
     """
     if item.mask is None:
         raise UserError(f"{item.image.name} has no mask, so it cannot be trained on or scored; only predicted.")
-    pixels = read_picture(item.image, limits=_LIMITS).pixels
-    colours = read_picture(item.mask, limits=_LIMITS).pixels
+    pixels = read_picture(item.image, limits=DATASET_LIMITS).pixels
+    colours = read_picture(item.mask, limits=DATASET_LIMITS).pixels
     if colours.shape != pixels.shape:
         raise UserError(
             f"The mask {item.mask.name} is {colours.shape[1]}×{colours.shape[0]}, its picture {item.image.name} is "

@@ -1,11 +1,13 @@
 """Opening the pictures of a data set of pets."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from core.data.labelled import LabelledPicture
 from core.data.pets import BACKGROUND, BORDER, PET, PetItem
-from core.data.pictures import PictureLimits, read_mask, read_picture
+from core.data.pictures import DATASET_LIMITS, read_mask, read_picture
 from core.data.raster import Mask
 from core.errors import UserError
 
@@ -13,8 +15,7 @@ FOREGROUNDS = ("pet", "pet+border", "border")
 BAND = 0.02
 """Width of the border of a plain mask, as a share of the picture's shorter side."""
 
-_PICTURE_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000)
-_MASK_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000, min_side=1)
+_MASK_LIMITS = replace(DATASET_LIMITS, min_side=1)
 
 
 def load_pet(item: PetItem, *, foreground: str) -> LabelledPicture:
@@ -37,7 +38,7 @@ def load_pet(item: PetItem, *, foreground: str) -> LabelledPicture:
     """
     if foreground not in FOREGROUNDS:
         raise UserError(f"The foreground cannot be {foreground!r}; choose one of {', '.join(FOREGROUNDS)}.")
-    pixels = read_picture(item.image, limits=_PICTURE_LIMITS).pixels
+    pixels = read_picture(item.image, limits=DATASET_LIMITS).pixels
     mask = _read_trimap(item, foreground) if item.is_trimap else _read_plain(item, foreground)
     if mask.shape != pixels.shape[:2]:
         raise UserError(

@@ -78,6 +78,8 @@ class Picture:
 
 
 DEFAULT_LIMITS = PictureLimits()
+DATASET_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000)
+"""For files of a data set, which the user chose with care, not one dropped on a page."""
 
 
 def read_picture(

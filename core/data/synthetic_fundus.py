@@ -1,6 +1,5 @@
 """Synthetic fundus photographs with known vessels, in the layout of DRIVE: lets the bench run without real eyes."""
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.data.new_folder import fill_new_folder
 from core.data.raster import FloatImage
 from core.data.synthetic_retina import Eye, choose_eye, render_cloud, render_light, render_retina
 from core.data.synthetic_vessel_tree import Vessel, grow_vessels
@@ -77,17 +77,10 @@ def write_drive(folder: Path, *, n: int = 40, seed: int = 0) -> None:
     """
     if n < 2:
         raise UserError(f"A synthetic DRIVE needs at least 2 pictures, one to test and one to train, not {n}.")
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise UserError(f"{folder} already holds something; name a new or an empty folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as building:
-        unfinished = Path(building) / "drive"
+    with fill_new_folder(folder) as unfinished:
         for index, sequence in enumerate(np.random.SeedSequence(seed).spawn(n)):
             fundus = draw_fundus(np.random.default_rng(sequence))
             _write_picture(unfinished, fundus, number=index + 1, part="test" if index < n // 2 else "training")
-        if folder.is_dir():
-            folder.rmdir()
-        unfinished.rename(folder)
 
 
 def _write_picture(folder: Path, fundus: Fundus, *, number: int, part: str) -> None:

@@ -1,6 +1,5 @@
 """Synthetic satellite tiles with known land cover, in the layout of the real set: lets the bench run without it."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from core.data.landcover import UNKNOWN, Labels, render_labels
+from core.data.new_folder import fill_new_folder
 from core.data.raster import FloatImage, Mask, Pixels
 from core.data.synthetic_fields import render_octaves
 from core.data.synthetic_ground import choose_climate, render_ground
@@ -72,19 +72,12 @@ def write_landcover(folder: Path, *, n: int = 40, seed: int = 0, side: int = 512
         )
     if not SIDES[0] <= side <= SIDES[1]:
         raise UserError(f"A tile of {side} pixels a side cannot be drawn; choose {SIDES[0]} to {SIDES[1]}.")
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise UserError(f"{folder} already holds something; name a new or an empty folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as building:
-        unfinished = Path(building) / "landcover"
+    with fill_new_folder(folder) as unfinished:
         for index, sequence in enumerate(np.random.SeedSequence(seed).spawn(n)):
             scene, cloudy = SCENES[index % len(SCENES)], index % _CLOUDY_EVERY == 1
             tile = draw_tile(np.random.default_rng(sequence), scene=scene, cloudy=cloudy, side=side)
             part = "validation" if index % _VALIDATION_EVERY == 1 else "train"
             _write_tile(unfinished / part, tile, number=index)
-        if folder.is_dir():
-            folder.rmdir()
-        unfinished.rename(folder)
 
 
 def _write_tile(folder: Path, tile: Tile, *, number: int) -> None:

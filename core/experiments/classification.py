@@ -173,7 +173,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Decode the pictures once; where the frozen part always sees the same ones, keep what it makes of them."""
         import numpy as np
 
-        from core.data.classified import labels_of, train_and_validation_by_class
+        from core.data.classified import at_most_of_each, labels_of, train_and_validation_by_class
         from core.data.classified_pictures import (
             ClassifiedDataset,
             FeatureDataset,
@@ -184,7 +184,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
 
         own, fingerprint = self.config, self.found.fingerprint()
         training, held = train_and_validation_by_class(self.found, own.validation)
-        training = _at_most(training, own.per_class)
+        training = at_most_of_each(training, own.per_class)
         items = [*training, *held]
         pictures = self._decoded(items, fingerprint, say)
         rows, rest = np.arange(len(training)), np.arange(len(training), len(items))
@@ -234,7 +234,6 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             "colours": [self.traits.mean, self.traits.deviation],
             "weights": fingerprint_of(network),
             "cut": self.way.tuned,
-            "precision": self.config.precision,
         }
 
     def _features(
@@ -269,7 +268,8 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         )  # fmt: skip
         batches = (self.normalisation.normalise(pictures[rows]) for rows in _in_batches(len(pictures)))
         features = kept_array(
-            key, lambda: iterate_features(network, network.frozen_part, batches, compute),
+            {**key, "computed": [compute.precision, compute.memory_format]},
+            lambda: iterate_features(network, network.frozen_part, batches, compute),
             shape=(len(pictures), *shape), dtype="float32", folder=cache_folder(),
             progress=lambda done, all_of_them: say(f"Computing features: {done} of {all_of_them}."),
         )  # fmt: skip
@@ -350,20 +350,6 @@ class ClassificationExperiment(Experiment):
         """Say where pretrained weights come from."""
         way, own = self.ways[config.arm], cast(ClassificationConfig, config)
         return announce_weights(way.backbone, own.weights) if way.pretrained else ()
-
-
-def _at_most(items: Sequence["ClassifiedItem"], per_class: int) -> tuple["ClassifiedItem", ...]:
-    """Return at most so many items of each class, spread evenly over them in their order."""
-    if not per_class:
-        return tuple(items)
-    by_class: dict[int | None, list[int]] = {}
-    for number, item in enumerate(items):
-        by_class.setdefault(item.label, []).append(number)
-    chosen = set[int]()
-    for numbers in by_class.values():
-        step = max(1.0, len(numbers) / per_class)
-        chosen.update(numbers[int(place * step)] for place in range(min(per_class, len(numbers))))
-    return tuple(item for number, item in enumerate(items) if number in chosen)
 
 
 def _in_batches(length: int) -> Iterator[slice]:

@@ -174,8 +174,7 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
             yield prepare_example(self._open(item), name=item.name, noise=self.noise)
 
     def _open(self, item: "PictureItem") -> "Pixels":
-        from core.data.fundus_pictures import DATASET_LIMITS
-        from core.data.pictures import read_picture
+        from core.data.pictures import DATASET_LIMITS, read_picture
 
         return self.working_size.fit(read_picture(item.image, limits=DATASET_LIMITS).pixels)
 

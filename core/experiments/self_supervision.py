@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.config import knob
 from core.errors import UserError
-from core.experiments.classification import ClassificationConfig, ClassificationSetup, Way, _at_most
+from core.experiments.classification import ClassificationConfig, ClassificationSetup, Way
 from core.experiments.setup import Say, say_nothing
 
 if TYPE_CHECKING:
@@ -117,13 +117,14 @@ class PretrainSetup(ClassificationSetup):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Decode the pictures once, hang the gallery, and say what the features of the start are worth."""
+        from core.data.classified import at_most_of_each
         from core.data.loaders import build_training_loader
         from core.data.neighbour_batches import NeighbourBatches
         from core.engine.task import TaskData
 
         training, held = self.parts
         fingerprint = self.found.fingerprint()
-        hung = _at_most(training, self.own.gallery)
+        hung = at_most_of_each(training, self.own.gallery)
         larger = self._larger([*training, *held], fingerprint, say)
         loader = build_training_loader(
             self._views(larger, range(len(training))), length=len(training), batch_size=self.config.batch_size,

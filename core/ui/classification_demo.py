@@ -5,18 +5,15 @@ from typing import Any
 import gradio as gr
 
 from core.experiments.experiment import Experiment
-from core.ui.demo_frame import EMPTY, ask, build_question, join, round_times, say_times, told
+from core.ui.demo_frame import EMPTY, ask, beside_question, build_times, join, round_times, say_times, told
 
 
 def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb)
-        with gr.Column(scale=3, min_width=300):
-            answer = gr.Label(label="Most probable classes", num_top_classes=5)
-            said = gr.Markdown(EMPTY, elem_classes="notes")
-            milliseconds = gr.JSON(label="Milliseconds", visible=False)
+    with beside_question(experiment) as question:
+        answer = gr.Label(label="Most probable classes", num_top_classes=5)
+        said = gr.Markdown(EMPTY, elem_classes="notes")
+        milliseconds = build_times()
 
     def predict(picture: str | bytes | None, model: str) -> tuple[Any, ...]:
         """Tell the class of an uploaded picture.

@@ -1,6 +1,7 @@
 """What every widget has: a choice of models, boxes for pictures, a button, examples, and how they are joined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +62,29 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
     if experiment.caution:
         gr.Markdown(experiment.caution, elem_classes="caution")
     return Question(model, boxes, run, examples)
+
+
+@contextmanager
+def beside_question(experiment: Experiment, *, pictures: Sequence[str] = ("Picture",)) -> Iterator[Question]:
+    """Lay out the left side; what is made within the block stands on the right. Must be called inside ``gr.Blocks``."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=300):
+            question = build_question(experiment, verb=experiment.verb, pictures=pictures)
+        with gr.Column(scale=3, min_width=300):
+            yield question
+
+
+def build_swipe(*, position: int) -> gr.ImageSlider:
+    """Return a picture and its result with a line between them to drag, which starts at this per cent of the width."""
+    return gr.ImageSlider(
+        label="Picture | result: drag the line", format="jpeg", slider_position=position, interactive=False,
+        max_height=620,
+    )  # fmt: skip
+
+
+def build_times() -> gr.JSON:
+    """Return the place of the milliseconds, which only the API shows."""
+    return gr.JSON(label="Milliseconds", visible=False)
 
 
 def _examples(experiment: Experiment, boxes: int) -> list[list[str]]:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.experiments.experiment import Experiment
 from core.inference.neighbours import NeighbourPrediction
-from core.ui.demo_frame import EMPTY, ask, build_question, join, round_times, say_times, told
+from core.ui.demo_frame import EMPTY, ask, beside_question, build_times, join, round_times, say_times, told
 
 VOTES = (
     "The share is of the 20 nearest pictures' votes, nearer ones counting more. It is no probability: the network was "
@@ -20,17 +20,14 @@ TAUGHT = "This model was taught classes: the shares are its probabilities, and i
 
 def build_neighbours_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb)
-        with gr.Column(scale=3, min_width=300):
-            nearest = gr.Gallery(
-                label="Nearest pictures, with class and cosine", columns=5, height=320, object_fit="contain",
-                interactive=False, format="jpeg",
-            )  # fmt: skip
-            answer = gr.Label(label="Classes", num_top_classes=5)
-            said = gr.Markdown(EMPTY, elem_classes="notes")
-            milliseconds = gr.JSON(label="Milliseconds", visible=False)
+    with beside_question(experiment) as question:
+        nearest = gr.Gallery(
+            label="Nearest pictures, with class and cosine", columns=5, height=320, object_fit="contain",
+            interactive=False, format="jpeg",
+        )  # fmt: skip
+        answer = gr.Label(label="Classes", num_top_classes=5)
+        said = gr.Markdown(EMPTY, elem_classes="notes")
+        milliseconds = build_times()
 
     def predict(picture: str | bytes | None, model: str) -> tuple[Any, ...]:
         """Find the pictures that are nearest to an uploaded one.

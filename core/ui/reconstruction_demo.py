@@ -7,36 +7,30 @@ import gradio as gr
 from core.data.raster import shrink_to
 from core.experiments.experiment import Experiment
 from core.tasks.reconstruction import DIFFERENCE_SCALE
-from core.ui.demo_frame import EMPTY, ask, build_question, join, round_times, say_times, told
+from core.ui.demo_frame import EMPTY, ask, beside_question, build_swipe, build_times, join, round_times, say_times, told
 
 SHOWN_SIDE = 1200
 
 
 def build_reconstruction_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb)
-        with gr.Column(scale=3, min_width=300):
-            with gr.Tabs():
-                with gr.Tab("Result"):
-                    both = gr.ImageSlider(
-                        label="Picture | result: drag the line", format="jpeg", slider_position=50,
-                        interactive=False, max_height=620,
-                    )  # fmt: skip
-                with gr.Tab("Difference"):
-                    difference = gr.Image(
-                        label=f"Difference ×{DIFFERENCE_SCALE}, black 0", format="jpeg", interactive=False, height=620
-                    )
-                with gr.Tab("Bypass"):
-                    emptied = gr.Image(
-                        label="Result with the bottleneck emptied", format="jpeg", interactive=False, height=620
-                    )
-            score = gr.Textbox(
-                label="Likeness to the picture", interactive=False, elem_classes="share", max_lines=1
-            )  # fmt: skip
-            said = gr.Markdown(EMPTY, elem_classes="notes")
-            milliseconds = gr.JSON(label="Milliseconds", visible=False)
+    with beside_question(experiment) as question:
+        with gr.Tabs():
+            with gr.Tab("Result"):
+                both = build_swipe(position=50)
+            with gr.Tab("Difference"):
+                difference = gr.Image(
+                    label=f"Difference ×{DIFFERENCE_SCALE}, black 0", format="jpeg", interactive=False, height=620
+                )
+            with gr.Tab("Bypass"):
+                emptied = gr.Image(
+                    label="Result with the bottleneck emptied", format="jpeg", interactive=False, height=620
+                )
+        score = gr.Textbox(
+            label="Likeness to the picture", interactive=False, elem_classes="share", max_lines=1
+        )  # fmt: skip
+        said = gr.Markdown(EMPTY, elem_classes="notes")
+        milliseconds = build_times()
 
     def predict(picture: str | bytes | None, model: str) -> tuple[Any, ...]:
         """Send an uploaded picture through an autoencoder.

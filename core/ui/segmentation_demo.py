@@ -5,34 +5,28 @@ from typing import Any
 import gradio as gr
 
 from core.experiments.experiment import Experiment
-from core.ui.demo_frame import EMPTY, ask, build_question, join, round_times, say_times, told
+from core.ui.demo_frame import EMPTY, ask, beside_question, build_swipe, build_times, join, round_times, say_times, told
 from core.ui.segmentation_view import SegmentationView
 
 
 def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
     view = gr.State(None)
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb)
-        with gr.Column(scale=3, min_width=300):
-            with gr.Tabs():
-                with gr.Tab("Overlay"):
-                    overlay = gr.ImageSlider(
-                        label="Picture | result: drag the line", format="jpeg", slider_position=40,
-                        interactive=False, max_height=620,
-                    )  # fmt: skip
-                with gr.Tab("Probability"):
-                    probability = gr.Image(
-                        label="Black 0, pale yellow 1", format="jpeg", interactive=False, height=620
-                    )  # fmt: skip
-            threshold = gr.Slider(
-                0.01, 0.99, 0.5, step=0.01, label="Threshold",
-                info="Probability from which a pixel counts as foreground. Moving it does not run the network again.",
-            )  # fmt: skip
-            share = gr.Textbox(label=experiment.share_title, interactive=False, elem_classes="share", max_lines=1)
-            said = gr.Markdown(EMPTY, elem_classes="notes")
-            milliseconds = gr.JSON(label="Milliseconds", visible=False)
+    with beside_question(experiment) as question:
+        with gr.Tabs():
+            with gr.Tab("Overlay"):
+                overlay = build_swipe(position=40)
+            with gr.Tab("Probability"):
+                probability = gr.Image(
+                    label="Black 0, pale yellow 1", format="jpeg", interactive=False, height=620
+                )  # fmt: skip
+        threshold = gr.Slider(
+            0.01, 0.99, 0.5, step=0.01, label="Threshold",
+            info="Probability from which a pixel counts as foreground. Moving it does not run the network again.",
+        )  # fmt: skip
+        share = gr.Textbox(label=experiment.share_title, interactive=False, elem_classes="share", max_lines=1)
+        said = gr.Markdown(EMPTY, elem_classes="notes")
+        milliseconds = build_times()
 
     def predict(picture: str | bytes | None, model: str, threshold: float) -> tuple[Any, ...]:
         """Find the foreground in an uploaded picture.

@@ -8,7 +8,7 @@ import gradio as gr
 from core.data.raster import shrink_to
 from core.experiments.experiment import Experiment
 from core.inference.semantic import ClassMapPrediction
-from core.ui.demo_frame import EMPTY, ask, build_question, join, round_times, say_times, told
+from core.ui.demo_frame import EMPTY, ask, beside_question, build_swipe, build_times, join, round_times, say_times, told
 
 SHOWN_SIDE = 1200
 ROW = (
@@ -19,22 +19,16 @@ ROW = (
 
 def build_semantic_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb)
-        with gr.Column(scale=3, min_width=300):
-            with gr.Tabs():
-                with gr.Tab("Overlay"):
-                    overlay = gr.ImageSlider(
-                        label="Picture | result: drag the line", format="jpeg", slider_position=40,
-                        interactive=False, max_height=620,
-                    )  # fmt: skip
-                with gr.Tab("Map"):
-                    coloured = gr.Image(label="A colour for each class", format="png", interactive=False, height=620)
-            legend = gr.HTML("", label="Shares of the picture")
-            said = gr.Markdown(EMPTY, elem_classes="notes")
-            shares = gr.JSON(label="Shares", visible=False)
-            milliseconds = gr.JSON(label="Milliseconds", visible=False)
+    with beside_question(experiment) as question:
+        with gr.Tabs():
+            with gr.Tab("Overlay"):
+                overlay = build_swipe(position=40)
+            with gr.Tab("Map"):
+                coloured = gr.Image(label="A colour for each class", format="png", interactive=False, height=620)
+        legend = gr.HTML("", label="Shares of the picture")
+        said = gr.Markdown(EMPTY, elem_classes="notes")
+        shares = gr.JSON(label="Shares", visible=False)
+        milliseconds = build_times()
 
     def predict(picture: str | bytes | None, model: str) -> tuple[Any, ...]:
         """Tell the class of every pixel of an uploaded picture.

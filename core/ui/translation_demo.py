@@ -9,7 +9,8 @@ from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.translation import MOST_SAMPLES, TranslationPredictor
 from core.ui.demo_frame import (
-    build_question,
+    beside_question,
+    build_times,
     choose_predictor,
     join,
     round_times,
@@ -25,21 +26,18 @@ EMPTY = "Give both templates: drop a file on each box, paste them, or click an e
 
 def build_translation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb, pictures=BOXES)
-        with gr.Column(scale=3, min_width=300):
-            generated = gr.Image(label="Drawn without noise", format="png", interactive=False, height=420)
-            samples = gr.Slider(
-                0, MOST_SAMPLES, 4, step=1, label="Samples",
-                info="Further blots from the same templates, each with other noise; none where the network has none.",
-            )  # fmt: skip
-            others = gr.Gallery(
-                label="Drawn with noise", format="png", height=300, object_fit="contain", interactive=False,
-                elem_classes="samples",
-            )  # fmt: skip
-            said = gr.Markdown(EMPTY, elem_classes="notes")
-            milliseconds = gr.JSON(label="Milliseconds", visible=False)
+    with beside_question(experiment, pictures=BOXES) as question:
+        generated = gr.Image(label="Drawn without noise", format="png", interactive=False, height=420)
+        samples = gr.Slider(
+            0, MOST_SAMPLES, 4, step=1, label="Samples",
+            info="Further blots from the same templates, each with other noise; none where the network has none.",
+        )  # fmt: skip
+        others = gr.Gallery(
+            label="Drawn with noise", format="png", height=300, object_fit="contain", interactive=False,
+            elem_classes="samples",
+        )  # fmt: skip
+        said = gr.Markdown(EMPTY, elem_classes="notes")
+        milliseconds = build_times()
 
     def predict(lanes: str | bytes | None, bands: str | bytes | None, model: str, samples: int) -> tuple[Any, ...]:
         """Draw a blot from two templates.

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from core.config import RunConfig
+from core.data.classified import at_most_of_each
 from core.engine.device import Compute
 from core.engine.trainer import Trainer
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.experiments.classification import ClassificationSetup, _at_most
+from core.experiments.classification import ClassificationSetup
 from tests.engine.toy import MemoryRecorder
 
 CPU = Compute("cpu", "fp32", "contiguous")
@@ -113,12 +114,12 @@ def test_weights_that_are_insisted_on_end_the_run_with_a_sentence(
 
 def test_at_most_so_many_pictures_of_each_class(surfaces: Path) -> None:
     items = find_experiment("aoi").open_data(str(surfaces)).items("train")
-    few = _at_most(items, 3)
+    few = at_most_of_each(items, 3)
     labels = [item.label for item in few]
     assert {labels.count(label) for label in set(labels)} == {3}
     assert len(set(labels)) == 6
-    assert _at_most(items, 0) == items
-    assert _at_most(items, 10_000) == items
+    assert at_most_of_each(items, 0) == items
+    assert at_most_of_each(items, 10_000) == items
 
 
 def test_a_split_with_other_classes_is_refused(surfaces: Path, tmp_path: Path) -> None:
