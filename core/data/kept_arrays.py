@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from core.paths import home, locked_file
 
-FORMAT = 1
+FORMAT = 2
 """Goes into every key; a change in how arrays are computed or stored that no caller's key shows raises it."""
 BUDGET = 8 * 2**30
 """Bytes that a folder may hold unless told otherwise."""

@@ -72,7 +72,8 @@ class Stepper:
             DivergedError: If a loss is not a finite number; nothing has moved by it.
         """
         for module in (*self.parts.values(), *self.companions.values()):
-            module.train()
+            if not module.training:  # to set every layer's mode takes longer than a step on kept features
+                module.train()
         recorded: dict[str, float] = {}
         for each in self.task.losses(batch):
             value = float(each.loss.detach())

@@ -32,7 +32,7 @@ PLAIN = (0.5, 0.5, 0.5)
 """Mean and deviation of pictures for networks that were trained by nobody before."""
 LARGEST_FEATURES = 2 << 30
 """Bytes of features of a frozen part above which they are computed anew in every epoch."""
-FEATURE_BATCH = 32
+FEATURE_BATCH, TRIAL_BATCH = 16, 4
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class ClassificationConfig(RunConfig):
         "of the pictures is asked for, and gives the same training in a fraction of the time.", group="Network",
         advanced=True,
     )  # fmt: skip
+    all_stages: bool = knob(
+        False, "Let the last layer see mean and spread of what every stage of the network finds, not the last features "
+        "alone: earlier stages know textures that pictures unlike ImageNet's need. Only where nothing but the last "
+        "layer is trained.", group="Network",
+    )  # fmt: skip
     flip: bool = knob(False, "Mirror left and right at random.", group="Augmentation")
     shift: float = knob(0.0, "Largest random shift, as a part of the side.", low=0.0, high=0.5, group="Augmentation")
     scale: float = knob(1.0, "Enlarge or shrink by up to this factor.", low=1.0, high=3.0, group="Augmentation")
@@ -91,6 +96,10 @@ class ClassificationConfig(RunConfig):
             raise UserError(
                 f"resize was given as {self.resize}, less than the square of {self.size} that is cut out; give at "
                 "least the size, or 0."
+            )
+        if self.all_stages and self.batch_size == 1:
+            raise UserError(
+                "all_stages was asked for with batch_size 1, but a scale is found within batches; give at least 2."
             )
 
 
@@ -144,7 +153,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         classes, way = len(self.traits.classes), self.way
         if way.backbone == SMALL_CNN:
             return SmallCNN(classes, size=(self.config.size, self.config.size))
-        return Classifier(build_backbone(way.backbone), classes, tuned=way.tuned)
+        return Classifier(build_backbone(way.backbone), classes, tuned=way.tuned, all_stages=self.config.all_stages)
 
     def begin(self, network: "nn.Module", earlier: Path | None) -> tuple[str, ...]:
         """Load ImageNet weights where the arm builds on them.
@@ -233,7 +242,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             "frame": [self.config.size, self.config.resize],
             "colours": [self.traits.mean, self.traits.deviation],
             "weights": fingerprint_of(network),
-            "cut": self.way.tuned,
+            "cut": [self.way.tuned, self.config.all_stages],
         }
 
     def _features(
@@ -255,21 +264,20 @@ class ClassificationSetup(Setup[ClassificationConfig]):
                 "Training pictures are changed at random, so the frozen part is run in every epoch: it costs about as "
                 f"much as computing all features {self.config.epochs} times."
             )
-        network.eval()
-        example = self.normalisation.normalise(pictures[:FEATURE_BATCH])
+        part = network.held_still.eval()
+        example = self.normalisation.normalise(pictures[:TRIAL_BATCH])
         with torch.inference_mode():
-            shape = tuple(network.frozen_part(example[:1]).shape[1:])
+            shape = tuple(part(example[:1]).shape[1:])
         if 4 * len(pictures) * math.prod(shape) > LARGEST_FEATURES:
             return None, "The frozen part's features would not fit into the cache, so they are computed in every epoch."
         own = self.config
         compute = choose_compute(
-            network, example, device=own.device, precision=own.precision, memory_format=own.memory_format,
-            training=False,
+            part, example, device=own.device, precision=own.precision, memory_format=own.memory_format, training=False,
         )  # fmt: skip
         batches = (self.normalisation.normalise(pictures[rows]) for rows in _in_batches(len(pictures)))
         features = kept_array(
             {**key, "computed": [compute.precision, compute.memory_format]},
-            lambda: iterate_features(network, network.frozen_part, batches, compute),
+            lambda: iterate_features(part, batches, compute),
             shape=(len(pictures), *shape), dtype="float32", folder=cache_folder(),
             progress=lambda done, all_of_them: say(f"Computing features: {done} of {all_of_them}."),
         )  # fmt: skip
@@ -347,8 +355,17 @@ class ClassificationExperiment(Experiment):
         return SCORES[self.monitor_of(arm)]
 
     def announce(self, config: RunConfig) -> tuple[str, ...]:
-        """Say where pretrained weights come from."""
+        """Say where pretrained weights come from.
+
+        Raises:
+            UserError: If they cannot be had and are insisted on, or all_stages does not go with the arm.
+        """
         way, own = self.ways[config.arm], cast(ClassificationConfig, config)
+        if own.all_stages and (way.tuned != "head" or way.backbone == SMALL_CNN):
+            raise UserError(
+                f"all_stages was asked for, but the arm {config.arm} trains more than the last layer; choose an arm "
+                "that holds the whole network still, or set all_stages=False."
+            )
         return announce_weights(way.backbone, own.weights) if way.pretrained else ()
 
 

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torchvision.models.googlenet import InceptionAux  # type: ignore[import-untyped]
 
 from core.errors import UserError
+from core.models.backbone_specs import BackboneSpec
 from core.models.backbones import StagedBackbone
+from core.models.stage_statistics import StageStatistics, count_statistics
 
 TUNED = ("head", "last-stage", "all")
 """What can be trained: the linear layer alone, with it all at a thirty-second of the picture's size, or everything."""
@@ -31,9 +33,18 @@ class ClassificationNetwork(nn.Module, ABC):
     def is_fixed(self) -> bool:
         """Return whether something is held still, so that :meth:`frozen_part` does work."""
 
+    @property
     @abstractmethod
+    def held_still(self) -> nn.Module:
+        """Return the layers before the first trained one; an empty sequence if all is trained."""
+
     def frozen_part(self, images: Tensor) -> Tensor:
-        """Map pictures ``(N, C, H, W)`` to what enters the first trained layer; to themselves if all is trained."""
+        """Map pictures ``(N, C, H, W)`` to what enters the first trained layer; to themselves if all is trained.
+
+        Gradients pass through it, because explanations ask for them at the picture.
+        """
+        features: Tensor = self.held_still(images)
+        return features
 
     @abstractmethod
     def trained_part(self, features: Tensor) -> Tensor:
@@ -63,24 +74,31 @@ class Classifier(ClassificationNetwork):
     whole network is trained, the one nearer to the picture first.
     """
 
-    def __init__(self, backbone: StagedBackbone, classes: int, *, tuned: str = "all") -> None:
+    def __init__(self, backbone: StagedBackbone, classes: int, *, tuned: str = "all", all_stages: bool = False) -> None:
         """Join a backbone and a linear layer.
 
         Args:
             backbone: With pooling; it is changed, not copied.
             classes: Number of logits.
             tuned: One of :data:`TUNED`. The rest gets no gradients and stays in evaluation mode.
+            all_stages: Whether the linear layer sees :class:`StageStatistics`, standardised, instead of the backbone's
+                last features. Only for a backbone that is held still as a whole.
 
         Raises:
-            UserError: If ``tuned`` is none of them.
+            UserError: If ``tuned`` is none of them, or more than the linear layer is trained on all stages.
         """
         super().__init__()
         spec = backbone.spec
         if tuned not in TUNED:
             raise UserError(f"tuned was given as {tuned!r}; one of {', '.join(TUNED)} is allowed.")
+        if all_stages and tuned != "head":
+            raise UserError(
+                "The last layer can see all stages only where the backbone is held still as a whole; train the last "
+                "layer alone, or let it see the last features."
+            )
         self.backbone = backbone
-        dropout, linear = nn.Dropout(spec.dropout), nn.Linear(spec.features, classes)
-        self.head = nn.Sequential(OrderedDict(dropout=dropout, linear=linear))
+        self.all_stages = all_stages
+        self.head = _build_head(spec, classes, all_stages=all_stages)
         self.auxiliary_heads = nn.ModuleDict(
             {name: InceptionAux(spec.stage(name).channels, classes) for name in spec.auxiliary}
         )
@@ -93,16 +111,18 @@ class Classifier(ClassificationNetwork):
         """Return whether a part of the backbone is held still."""
         return self.backbone.frozen_stages > 0
 
-    def frozen_part(self, images: Tensor) -> Tensor:
-        """Map pictures ``(N, 3, H, W)`` to features ``(N, F)`` or, before the last stage, to a map ``(N, C, h, w)``.
-
-        Gradients pass through it, because explanations ask for them at the picture.
-        """
-        features: Tensor = self.backbone.stages[: self.backbone.frozen_stages](images)
-        return features
+    @property
+    def held_still(self) -> nn.Module:
+        """Return the backbone's frozen stages: to features ``(N, F)`` or, before the last stage, to a map."""
+        if self.all_stages:
+            return StageStatistics(self.backbone)
+        return self.backbone.stages[: self.backbone.frozen_stages]
 
     def trained_part(self, features: Tensor) -> Tensor:
         """Map what :meth:`frozen_part` gives to logits ``(N, classes)``."""
+        if self.all_stages:
+            seen: Tensor = self.head(features)
+            return seen
         branches_off = self.training and not self.is_fixed
         auxiliary = []
         for name, stage in list(self.backbone.stages.named_children())[self.backbone.frozen_stages :]:
@@ -114,10 +134,21 @@ class Classifier(ClassificationNetwork):
         return logits
 
     def features(self, images: Tensor) -> Tensor:
-        """Map pictures ``(N, 3, H, W)`` to the backbone's features ``(N, F)``."""
-        features: Tensor = self.backbone(images)
+        """Map pictures ``(N, 3, H, W)`` to what the linear layer sees of them, ``(N, F)``."""
+        features: Tensor = self.frozen_part(images) if self.all_stages else self.backbone(images)
         return features
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the last pass's logits out of copies: a tensor within a graph cannot be copied."""
         return {**self.__dict__, "auxiliary": ()}
+
+
+def _build_head(spec: BackboneSpec, classes: int, *, all_stages: bool) -> nn.Sequential:
+    """Return dropout and a linear layer; statistics of many stages are first brought to one scale."""
+    features = count_statistics(spec) if all_stages else spec.features
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if all_stages:
+        layers["scale"] = nn.BatchNorm1d(features, affine=False)
+    layers["dropout"] = nn.Dropout(spec.dropout)
+    layers["linear"] = nn.Linear(features, classes)
+    return nn.Sequential(layers)

@@ -57,9 +57,10 @@ class SmallCNN(ClassificationNetwork):
         """Return False: nothing is held still."""
         return False
 
-    def frozen_part(self, images: Tensor) -> Tensor:
-        """Return the pictures ``(N, C, H, W)`` as they are."""
-        return images
+    @property
+    def held_still(self) -> nn.Module:
+        """Return an empty sequence."""
+        return nn.Sequential()
 
     def trained_part(self, features: Tensor) -> Tensor:
         """Map pictures ``(N, C, H, W)`` to logits ``(N, classes)``."""

@@ -12,6 +12,11 @@ from core.paths import PROJECT
 from core.runs.liveness import identify
 from core.runs.store import RunStore
 
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
+"""Lets glibc keep what a step frees for the next one, instead of fetching it from the system page by page.
+
+Measured: a step of the small vessel U-Net takes 0.117 s instead of 0.157 s on two processor cores."""
+
 
 class Executor(Protocol):
     """Starts the worker of a recorded run and returns at once."""
@@ -31,7 +36,7 @@ class ProcessExecutor:
             process = subprocess.Popen(
                 [sys.executable, "-m", "core", "work", run_id],
                 cwd=PROJECT,
-                env=os.environ | {"MLFLOW_TRACKING_URI": store.uri, "PYTHONUNBUFFERED": "1"},
+                env=KEEP_MEMORY | os.environ | {"MLFLOW_TRACKING_URI": store.uri, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

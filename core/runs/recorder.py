@@ -30,6 +30,7 @@ class StoreRecorder:
         self.pictures_folder: Path = store.folder(run_id) / "pictures"
         self._points: queue.SimpleQueue[tuple[str, Point]] = queue.SimpleQueue()
         self._progress = Progress()
+        self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stop = False
         self._closing = threading.Event()
         self._failure: Exception | None = None
@@ -44,6 +45,10 @@ class StoreRecorder:
         self._thread.join()
         if self._failure and error is None:
             raise self._failure
+
+    def say(self, text: str) -> None:
+        """Remember what the run is doing; of many sentences in a moment, the last is told."""
+        self._sayings.put(text)
 
     def record_step(self, step: int, values: dict[str, float]) -> None:
         """Take the numbers of one training step."""
@@ -107,3 +112,8 @@ class StoreRecorder:
             points.append(self._points.get())
         if points:
             self.store.log_points(self.run_id, points)
+        said = ""
+        while not self._sayings.empty():
+            said = self._sayings.get()
+        if said:
+            self.store.say(self.run_id, said)

@@ -46,13 +46,13 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
     config = experiment.read_config(run.config)
     torch.manual_seed(config.seed)
     with StoreRecorder(store, run.id) as recorder:
-        store.say(run.id, "Opening the data.")
+        recorder.say("Opening the data.")
         setup = experiment.set_up(config)
         network = setup.build_network()
         begun = setup.begin(network, earlier)
-        data = setup.build_data(network, say=lambda text: store.say(run.id, text))
+        data = setup.build_data(network, say=recorder.say)
         task = setup.build_task(network)
-        store.say(run.id, "Trying number formats.")
+        recorder.say("Trying number formats.")
         example = task.example(next(iter(data.training)))
         compute = _compute(config, example)
         facts = environment() | {
@@ -66,7 +66,7 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         store.add_facts(run.id, facts)
         for key, value in facts.items():
             say(f"{key}: {value}")
-        store.say(run.id, "Training.")
+        recorder.say("Training.")
         folder = store.folder(run.id) / "checkpoint"
         card = build_card(setup, run.id, facts)
         trainer = Trainer(task, data, config, recorder, compute=compute, folder=folder, card=card)

@@ -10,6 +10,7 @@ from torchvision import models
 from core.errors import UserError
 from core.models.backbones import BACKBONES, StagedBackbone, build_backbone
 from core.models.classifier import TUNED, Classifier
+from core.models.stage_statistics import count_statistics
 
 CLASSES = 5
 EACH = [(name, tuned) for name in BACKBONES for tuned in TUNED]
@@ -193,3 +194,27 @@ def test_twenty_steps_lower_the_loss(tuned: str) -> None:
 def test_an_unknown_way_of_tuning_is_refused() -> None:
     with pytest.raises(UserError, match="tuned was given as 'most'; one of head, last-stage, all is allowed"):
         Classifier(_backbone("resnet18"), CLASSES, tuned="most")
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@torch.no_grad()
+def test_a_last_layer_that_sees_all_stages_sees_their_means_and_deviations(name: str) -> None:
+    torch.manual_seed(1)
+    network = Classifier(_backbone(name), CLASSES, tuned="head", all_stages=True).eval()
+    images, backbone = _images(2), network.backbone
+    kept = network.frozen_part(images)
+    assert kept.shape == (2, count_statistics(backbone.spec))
+    finest = backbone.pyramid(images)[-1]
+    features = backbone.spec.features
+    before = kept[:, : kept.shape[1] - features]
+    half = finest.shape[1]
+    torch.testing.assert_close(before[:, -2 * half : -half], finest.mean((2, 3)))
+    torch.testing.assert_close(before[:, -half:], finest.std((2, 3), correction=0), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(kept[:, -features:], backbone(images))
+    torch.testing.assert_close(network(images), network(kept, precomputed=True))
+    assert not any(key.startswith("stages") for key in network.state_dict())
+
+
+def test_more_than_the_last_layer_cannot_be_trained_on_all_stages() -> None:
+    with pytest.raises(UserError, match="held still as a whole"):
+        Classifier(_backbone("resnet18"), CLASSES, tuned="all", all_stages=True)

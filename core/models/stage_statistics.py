@@ -1,0 +1,43 @@
+"""Mean and spread of what every stage of a backbone sees: what an extractor knows before its last layer."""
+
+import torch
+from torch import Tensor, nn
+
+from core.models.backbone_specs import BackboneSpec
+from core.models.backbones import StagedBackbone
+
+
+class StageStatistics(nn.Module):
+    """Mean and standard deviation of each stage's map over the picture, and the backbone's last features.
+
+    The last features are made for ImageNet's classes; earlier stages know textures that serve pictures of another
+    kind. Taking from all stages is the idea of Head2Toe (Evci et al., 2022, arXiv 2201.03529). Deviations from it: maps
+    are described by mean and deviation over the whole picture instead of averages over parts of it, and no features
+    are selected.
+
+    Shape: ``(N, 3, H, W)`` to ``(N, D)`` float32, where ``D`` is :func:`count_statistics`.
+    """
+
+    def __init__(self, backbone: StagedBackbone) -> None:
+        """Take a backbone with pooling; its stages are shared, not copied."""
+        super().__init__()
+        self.stages = backbone.stages
+        self.last = backbone.spec.pyramid[-1]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Describe pictures."""
+        statistics: list[Tensor] = []
+        before_the_last = True
+        for name, stage in self.stages.named_children():
+            images = stage(images)
+            if before_the_last:
+                variance, mean = torch.var_mean(images.float(), dim=(2, 3), correction=0)
+                statistics += [mean, (variance + 1e-12).sqrt()]  # the slope of a root at 0 is infinite
+            before_the_last &= name != self.last
+        return torch.cat([*statistics, images.float()], dim=1)
+
+
+def count_statistics(spec: BackboneSpec) -> int:
+    """Return how many numbers :class:`StageStatistics` gives of a picture."""
+    described = spec.stages[: spec.stage_names.index(spec.pyramid[-1]) + 1]
+    return 2 * sum(each.channels for each in described) + spec.features
