@@ -1,5 +1,6 @@
 """Epochs: train, validate, keep the best, stop when asked. Knows neither which task nor who records."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -179,12 +180,20 @@ class Trainer:
 
     def _keep(self, scores: dict[str, float]) -> None:
         """Store this epoch as the last, and as the best if it is; without a validation split the last is the best."""
-        key, best = self.task.monitor.key, self.best
-        if not scores or not best.epoch or self.task.monitor.is_better(scores[key], best.scores.get(key)):
+        if self._is_best(scores):
             self.best = Best(self.epoch, scores)
             self._save_best()
         state = {"epoch": self.epoch, "step": self.step, "best_epoch": self.best.epoch, "best_scores": self.best.scores}
         save_state(self.folder / LAST, state | {"seconds": self._seconds(), "stepper": self.stepper.state()})
+
+    def _is_best(self, scores: dict[str, float]) -> bool:
+        """Say whether an epoch is the best so far; of two with the same score, the one with the lower loss is."""
+        key, best = self.task.monitor.key, self.best
+        if not scores or not best.epoch:
+            return True
+        if scores[key] == best.scores[key]:
+            return scores.get("loss", math.inf) < best.scores.get("loss", -math.inf)
+        return self.task.monitor.is_better(scores[key], best.scores[key])
 
     def _save_best(self) -> None:
         reached = {"epoch": self.best.epoch, "validation": self.best.scores}

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from core.config import RunConfig
 from core.data.traits import NO_TRAITS, Traits
@@ -31,6 +31,9 @@ class Setup(ABC, Generic[ConfigT]):
     It is made anew wherever a run is trained, scored or tried; it holds no weights. Heavy packages are imported by
     its methods, not by its module.
     """
+
+    precision: ClassVar[str] = "auto"
+    """Number format in which a finished network answers; ``auto`` takes the fastest."""
 
     def __init__(self, experiment: "Experiment", config: RunConfig, traits: Traits | None = None) -> None:
         """Join an experiment and a config.

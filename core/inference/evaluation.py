@@ -57,7 +57,7 @@ def evaluate(checkpoint: Checkpoint, *, data: str = "", split: str = "test", dev
     scores, compute = task.new_scores(), None
     for batch in setup.build_split(data, split):
         if compute is None:
-            compute = choose_compute(network, batch["images"], device=device, training=False)
+            compute = choose_compute(network, batch["images"], device=device, precision=setup.precision, training=False)
             network.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
         with compute.autocast():
             task.evaluate(compute.place_batch(batch), scores)

@@ -80,7 +80,9 @@ class Predictor(ABC):
         """Return the fastest setting for pictures like this one, tried once; the network is placed accordingly."""
         with self._lock:
             if self._compute is None:
-                chosen = choose_compute(self.network, images, device=self._device, training=False)
+                chosen = choose_compute(
+                    self.network, images, device=self._device, precision=self.setup.precision, training=False
+                )
                 self.network.to(chosen.device, memory_format=chosen.torch_memory_format)  # type: ignore[call-overload]
                 self._compute = chosen
             return self._compute
