@@ -5,18 +5,17 @@ mistake is one sentence on standard error and exit status 2.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.cli_runs import add_run_commands, follow, print_json, result_of, say_best
 from core.errors import UserError
 
 if TYPE_CHECKING:
     from core.inference.checkpoints import Checkpoint
-    from core.runs.run import Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,14 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="change a knob of the recipe")
     train.add_argument("--wait", action="store_true", help="stay until the run has ended")
     with_json(train)
-    with_json(command("runs", show_runs, "List the runs, newest first."))
-    for name, function, summary in (
-        ("show", show_run, "Show one run with all its knobs."),
-        ("stop", stop_run, "Ask a run to stop after its current step and keep its best epoch."),
-    ):
-        sub = command(name, function, summary)
-        sub.add_argument("run_id", metavar="RUN")
-        with_json(sub)
+    add_run_commands(command, with_json)
     evaluate = command("evaluate", evaluate_checkpoint, "Score a run or checkpoint on a split.")
     evaluate.add_argument("source", metavar="RUN|CHECKPOINT")
     evaluate.add_argument("--data", default="", help="name or folder; the data it was trained on by default")
@@ -117,7 +109,7 @@ def show_experiments(options: argparse.Namespace) -> int:
         for each in catalogue().values()
     ]  # fmt: skip
     if options.json:
-        return _print_json(rows)
+        return print_json(rows)
     for row in rows:
         arms, recipes = (", ".join(row[key]) for key in ("arms", "recipes"))
         print(f"{row['slug']}: {row['question']}\n  arms: {arms}  recipes: {recipes}")
@@ -136,45 +128,20 @@ def train_run(options: argparse.Namespace) -> int:
     for said in experiment.announce(config):
         print(said, file=sys.stderr)
     from core.runs.launcher import launch
-    from core.runs.run import FINISHED
+    from core.runs.run import FINISHED, SCHEDULED
     from core.runs.store import RunStore
 
     store = RunStore()
     run = launch(store, experiment.slug, config)
-    print(f"run {run.id} started; log: {store.log_path(run.id)}", file=sys.stderr)
+    done = "queued" if run.status == SCHEDULED and not run.worker else "started"
+    print(f"run {run.id} {done}; log: {store.log_path(run.id)}", file=sys.stderr)
     if options.wait:
-        run = _follow(store, run.id)
+        run = follow(store, run.id)
     if options.json:
-        _print_json(_result(run))
+        print_json(result_of(run))
     else:
-        print(f"{run.id}  {run.state}  {_best(run)}  {run.reason}")
+        print(f"{run.id}  {run.state}  {say_best(run)}  {run.reason}")
     return 0 if run.status == FINISHED or not options.wait else 1
-
-
-def _follow(store: Any, run_id: str) -> "Run":
-    """Tell each epoch and each change of state on standard error until the run has ended."""
-    said = ""
-    while True:
-        run: Run = store.get(run_id)
-        line = f"{run.state}  epoch {run.progress.epoch}/{run.progress.epochs}  {_best(run)}"
-        if line != said:
-            print(line, file=sys.stderr)
-            said = line
-        if run.is_final:
-            print(f"{run.state}: {run.reason}", file=sys.stderr)
-            return run
-        time.sleep(1.0)
-
-
-def _result(run: "Run") -> dict[str, Any]:
-    return {
-        "run": run.id,
-        "status": run.status,
-        "best": dict(run.best),
-        "epoch": run.best_epoch,
-        "seconds": None if run.seconds is None else round(run.seconds, 1),
-        "reason": run.reason,
-    }
 
 
 def _seed(text: str) -> int:
@@ -194,53 +161,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not sign:
         raise UserError(f"--set was given {text!r}; write knob=value, for example --set epochs=5.")
     return name.strip(), value
-
-
-def _best(run: "Run") -> str:
-    from core.experiments import find_experiment
-
-    monitor = find_experiment(run.slug).monitor_of(run.config["arm"])
-    return f"best {monitor} {run.best[monitor]:.4f} (epoch {run.best_epoch})" if monitor in run.best else ""
-
-
-def show_runs(options: argparse.Namespace) -> int:
-    """List runs."""
-    from core.runs.store import RunStore
-
-    runs = RunStore().runs()
-    if options.json:
-        return _print_json([run.as_json() for run in runs])
-    if not runs:
-        print("No runs yet; start one with: python -m core train vessels --recipe quick")
-    for run in runs:
-        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-        print(f"{run.short_id}  {created}  {run.state:9}  {run.slug}  {run.name}  {_best(run)}")
-    return 0
-
-
-def show_run(options: argparse.Namespace) -> int:
-    """Show one run."""
-    from core.runs.store import RunStore
-
-    run = RunStore().get(options.run_id)
-    if options.json:
-        return _print_json(run.as_json())
-    print(f"{run.id}  {run.slug}  {run.name}\n{run.state}: {run.reason}\n{_best(run)}")
-    for section in (run.config, run.facts):
-        for key, value in section.items():
-            print(f"  {key}: {value}")
-    return 0
-
-
-def stop_run(options: argparse.Namespace) -> int:
-    """Ask a run to stop."""
-    from core.runs.store import RunStore
-
-    run = RunStore().request_stop(options.run_id)
-    if options.json:
-        return _print_json(_result(run))
-    print(f"Run {run.short_id} stops after its current step; its best epoch is kept.")
-    return 0
 
 
 def open_checkpoint(source: str) -> "Checkpoint":
@@ -263,7 +183,7 @@ def evaluate_checkpoint(options: argparse.Namespace) -> int:
 
     found = evaluate(checkpoint, data=_place(options.data), split=options.split)
     if options.json:
-        return _print_json({"checkpoint": checkpoint.name, "split": options.split} | found.as_json())
+        return print_json({"checkpoint": checkpoint.name, "split": options.split} | found.as_json())
     print(f"{checkpoint.name} on {len(found.per_picture)} pictures of {options.split}, {found.seconds:.1f} s")
     for key, value in found.scores.items():
         beside = f"   second observer {found.human[key]:.4f}" if key in found.human else ""
@@ -299,7 +219,7 @@ def predict_pictures(options: argparse.Namespace) -> int:
     if options.csv:
         write_table(Path(options.csv), rows, Path(options.template) if options.template else None)
     if options.json:
-        _print_json({"checkpoint": checkpoint.name, "predictions": rows})
+        print_json({"checkpoint": checkpoint.name, "predictions": rows})
     return 2 if any("error" in row for row in rows) else 0
 
 
@@ -347,8 +267,3 @@ def work_on_run(options: argparse.Namespace) -> int:
     from core.runs.worker import work
 
     return 0 if work(RunStore(), options.run_id) == FINISHED else 1
-
-
-def _print_json(document: Any) -> int:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
-    return 0

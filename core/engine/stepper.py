@@ -46,7 +46,7 @@ class Stepper:
         self.companions = {name: self._moved(module) for name, module in task.companions().items()}
         rates = task.rates()
         self.optimizers = {name: self._build_optimizer(part, rates.get(name, 1.0)) for name, part in self.parts.items()}
-        self.schedules = {name: _build_schedule(each, config, steps) for name, each in self.optimizers.items()}
+        self.schedules = self._build_schedules(config, steps)
         task.adopt({**self.parts, **self.companions})
 
     def _placed(self, part: nn.Module) -> nn.Module:
@@ -59,6 +59,9 @@ class Stepper:
         moved = [each for each in part.parameters() if each.requires_grad]
         optimizer = _build_optimizer(moved, self.config, rate=factor * self.config.learning_rate)
         return cast(Optimizer, self.accelerator.prepare(optimizer))
+
+    def _build_schedules(self, config: RunConfig, steps: int) -> dict[str, LRScheduler | ReduceLROnPlateau | None]:
+        return {name: _build_schedule(each, config, steps) for name, each in self.optimizers.items()}
 
     @property
     def learning_rate(self) -> float:
@@ -103,6 +106,14 @@ class Stepper:
             if isinstance(schedule, ReduceLROnPlateau):
                 schedule.step(loss)
 
+    def prolong(self, config: RunConfig, steps: int) -> None:
+        """Let the schedules go on to another number of steps; see :meth:`load_state`."""
+        states = {name: each.state_dict() for name, each in self.schedules.items() if each}
+        self.schedules = self._build_schedules(config, steps)
+        for name, schedule in self.schedules.items():
+            if schedule:
+                _load_schedule(schedule, states[name])
+
     def unwrapped(self) -> dict[str, nn.Module]:
         """Return the parts as plain modules, for saving."""
         return {name: self.accelerator.unwrap_model(part) for name, part in self.parts.items()}
@@ -142,7 +153,8 @@ def _build_schedule(optimizer: Optimizer, config: RunConfig, steps: int) -> LRSc
     plain = cast(Optimizer, getattr(optimizer, "optimizer", optimizer))
     if config.schedule == "one-cycle":
         cycled = config.optimizer != "sgd"  # SGD's momentum is a knob; Adam's first beta is not
-        peak = float(plain.param_groups[0]["lr"])
+        group = plain.param_groups[0]
+        peak = float(group.get("max_lr", group["lr"]))  # an earlier cycle has moved the rate
         return OneCycleLR(plain, max_lr=peak, total_steps=max(2, steps), cycle_momentum=cycled)
     if config.schedule == "plateau":
         return ReduceLROnPlateau(plain, factor=config.plateau_factor, patience=config.plateau_patience)

@@ -4,7 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,6 +61,9 @@ class Recorder(Protocol):
     def stop_requested(self) -> bool:
         """Say whether the user asked to stop."""
 
+    def epochs_wanted(self) -> int:
+        """Return how many epochs the run is to have by now; less than the config's changes nothing."""
+
 
 @dataclass
 class Best:
@@ -110,6 +113,7 @@ class Trainer:
         self._clock = time.perf_counter()
         self._seconds_before = 0.0
         self._first_step = 0
+        self._forgiven = 0
 
     def fit(self, *, resume: bool = False) -> Outcome:
         """Train to the end, to a stop, or to the end of patience.
@@ -120,15 +124,26 @@ class Trainer:
         if resume:
             self._load()
         self._first_step, self._clock = self.step, time.perf_counter()
-        while self.epoch < self.config.epochs:
+        while self.epoch < self.config.epochs or self._prolong():
+            self._prolong()
             if not self._train_epoch():
                 return self._stop()
             self._validate()
             if self.epoch < self.config.epochs and self.recorder.stop_requested():
                 return self._stop()
-            if self.config.patience and self.epoch - self.best.epoch >= self.config.patience:
+            if self.config.patience and self.epoch - max(self.best.epoch, self._forgiven) >= self.config.patience:
                 return self._outcome("early")
         return self._outcome("finished")
+
+    def _prolong(self) -> bool:
+        """Take on the epochs that were added meanwhile; return whether there were any."""
+        wanted = self.recorder.epochs_wanted()
+        if wanted <= self.config.epochs:
+            return False
+        self.config = replace(self.config, epochs=wanted)
+        self.steps = self.steps_per_epoch * wanted
+        self.stepper.prolong(self.config, self.steps)
+        return True
 
     def _train_epoch(self) -> bool:
         """Go through the training split once; return False if the user asked to stop before its last step."""
@@ -213,6 +228,8 @@ class Trainer:
             self.epoch, self.step, self._seconds_before = state["epoch"], state["step"], state["seconds"]
             self.best = Best(state["best_epoch"], state["best_scores"])
             self.stepper.load_state(state["stepper"])
+            if self.config.patience and self.epoch - self.best.epoch >= self.config.patience:
+                self._forgiven = self.epoch  # it had ended for want of improvement, and was prolonged all the same
 
     def _outcome(self, ending: str) -> Outcome:
         return Outcome(ending, self.epoch, self.best, self._seconds())

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import ClassVar
 
-from core.experiments.classification import ClassificationExperiment, Way
+from core.experiments.classification import ClassificationExperiment
+from core.experiments.classification_config import Way
 from core.experiments.experiment import Arm, Recipe, Reported
 
 FROZEN = "Nothing but the last layer is trained, so the rest is computed once for each picture."
@@ -18,7 +19,6 @@ class Aoi(ClassificationExperiment):
     slug = "aoi"
     title = "Industrial inspection"
     question = "Which defect does an inspection picture show, and does a frozen ImageNet network suffice to tell?"
-    monitor = "accuracy"
     class_order = ("normal", "void", "horizontal defect", "vertical defect", "edge defect", "particle")
     synthetic_pictures = 900
     fewest_pictures = 60
@@ -93,11 +93,6 @@ class Aoi(ClassificationExperiment):
         Reported("accuracy", 0.9526, "Report R1, after epoch 1, validation", "resnet18-frozen", "its own set"),
         Reported("accuracy", 0.9585, "Report R1, after epoch 10, validation", "resnet18-frozen", "its own set"),
     )  # fmt: skip
-    score_titles: ClassVar = {
-        "accuracy": "Accuracy", "macro_f1": "Macro F1", "balanced_accuracy": "Mean recall",
-        "calibration_error": "Calibration error", "loss": "Loss",
-    }  # fmt: skip
-    lower_is_better = frozenset({"loss", "calibration_error"})
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic inspection pictures in the report's layout."""

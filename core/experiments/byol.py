@@ -1,13 +1,13 @@
 """Self-supervised pre-training with BYOL and what it is worth (report R3): five ways to a classifier."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from core.config import RunConfig
 from core.errors import UserError
-from core.experiments.classification import ClassificationExperiment, ClassificationSetup, Way
+from core.experiments.classification import ClassificationExperiment, ClassificationSetup
+from core.experiments.classification_config import Way
 from core.experiments.experiment import Arm, Recipe, Reported
 from core.experiments.pretraining import announce_weights
 from core.experiments.self_supervision import ByolConfig, PretrainSetup
@@ -166,13 +166,11 @@ class ByolExperiment(ClassificationExperiment):
         Reported("accuracy", 0.539, "Report R3, setting D", "supervised-head", "Office-Home, 65 classes"),
         Reported("accuracy", 0.34, "Report R3, setting E", "byol-head", "Office-Home, 65 classes"),
     )
-    score_titles: ClassVar[Mapping[str, str]] = {
+    score_titles: ClassVar = {
+        **ClassificationExperiment.score_titles,
         "knn_accuracy": "Nearest-neighbour accuracy", "knn5_accuracy": "Accuracy of the 5 nearest",
-        "spread": "Spread of features", "accuracy": "Accuracy", "top5_accuracy": "Top-5 accuracy",
-        "macro_f1": "Macro F1", "balanced_accuracy": "Mean recall", "calibration_error": "Calibration error",
-        "loss": "Loss",
+        "spread": "Spread of features",
     }  # fmt: skip
-    lower_is_better = frozenset({"loss", "calibration_error"})
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic photographs of twenty household things, a folder for each."""

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import ClassVar
 
-from core.experiments.classification import ClassificationExperiment, Way
+from core.experiments.classification import ClassificationExperiment
+from core.experiments.classification_config import Way
 from core.experiments.experiment import Arm, Recipe, Reported
 
 NETWORKS = {
@@ -103,12 +104,7 @@ class Chest(ClassificationExperiment):
         Reported("accuracy", 0.8175, f"{R5}, test", "resnet50-tuned", "2,000 pictures"),
         Reported("accuracy", 0.99, f"{R5}, best validation", "resnet50-tuned", "2,000 pictures"),
     )
-    score_titles: ClassVar = {
-        "roc_auc": "ROC AUC", "accuracy": "Accuracy", "sensitivity": "Sensitivity", "specificity": "Specificity",
-        "f1": "F1 of pneumonia", "pr_auc": "PR AUC", "calibration_error": "Calibration error", "loss": "Loss",
-        "macro_f1": "Macro F1", "balanced_accuracy": "Mean recall",
-    }  # fmt: skip
-    lower_is_better = frozenset({"loss", "calibration_error"})
+    score_titles: ClassVar = {**ClassificationExperiment.score_titles, "f1": "F1 of pneumonia"}
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic chest X-rays, a folder for each class in train and test."""

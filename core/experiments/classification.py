@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from core.config import RunConfig, knob
+from core.config import RunConfig
 from core.data.traits import Traits
 from core.errors import UserError
-from core.experiments.experiment import Experiment
-from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP, announce_weights, load_pretrained
+from core.experiments.classification_config import SMALL_CNN, ClassificationConfig, Way
+from core.experiments.experiment import Experiment, Reported
+from core.experiments.pretraining import announce_weights, load_pretrained
 from core.experiments.setup import Say, Setup, say_nothing
 
 if TYPE_CHECKING:
@@ -27,80 +27,13 @@ if TYPE_CHECKING:
     from core.engine.task import Batch, Score, Task, TaskData
     from core.models.classifier import ClassificationNetwork
 
-SMALL_CNN = "small-cnn"
 PLAIN = (0.5, 0.5, 0.5)
 """Mean and deviation of pictures for networks that were trained by nobody before."""
 LARGEST_FEATURES = 2 << 30
 """Bytes of features of a frozen part above which they are computed anew in every epoch."""
 FEATURE_BATCH, TRIAL_BATCH = 16, 4
-
-
-@dataclass(frozen=True)
-class Way:
-    """What an arm trains.
-
-    Attributes:
-        backbone: Name in :data:`core.models.backbone_specs.BACKBONES`, or ``small-cnn``.
-        tuned: ``head``, ``last-stage`` or ``all``; the rest is held still.
-        pretrained: Whether it starts from ImageNet weights.
-    """
-
-    backbone: str
-    tuned: str = "all"
-    pretrained: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassificationConfig(RunConfig):
-    """Knobs of a classification."""
-
-    size: int = knob(224, "Side of the square that the network sees.", low=16, high=1024, unit="pixels",
-                     group="Pictures")  # fmt: skip
-    resize: int = knob(
-        0, "Resize the shorter side to this and cut the square out of the middle; 0 squashes the whole picture into "
-        "it.", low=0, high=2048, unit="pixels", group="Pictures", advanced=True,
-    )  # fmt: skip
-    per_class: int = knob(0, "Train on at most this many pictures of each class; 0 takes all.", low=0, high=1_000_000,
-                          unit="pictures", group="Data")  # fmt: skip
-    weights: str = knob("pretrained", WEIGHTS_HELP, choices=WEIGHTS, group="Network")
-    keep_features: bool = knob(
-        True, "Compute what the frozen part makes of each picture once and keep it. It is used where no random change "
-        "of the pictures is asked for, and gives the same training in a fraction of the time.", group="Network",
-        advanced=True,
-    )  # fmt: skip
-    all_stages: bool = knob(
-        False, "Let the last layer see mean and spread of what every stage of the network finds, not the last features "
-        "alone: earlier stages know textures that pictures unlike ImageNet's need. Only where nothing but the last "
-        "layer is trained.", group="Network",
-    )  # fmt: skip
-    flip: bool = knob(False, "Mirror left and right at random.", group="Augmentation")
-    shift: float = knob(0.0, "Largest random shift, as a part of the side.", low=0.0, high=0.5, group="Augmentation")
-    scale: float = knob(1.0, "Enlarge or shrink by up to this factor.", low=1.0, high=3.0, group="Augmentation")
-    rotation: float = knob(0.0, "Largest random turn to either side.", low=0.0, high=180.0, unit="degrees",
-                           group="Augmentation")  # fmt: skip
-    colour: float = knob(0.0, "Strength of random brightness, contrast and saturation.", low=0.0, high=1.0,
-                         group="Augmentation")  # fmt: skip
-    trivial_augment: bool = knob(False, "One random operation of random strength on each picture: TrivialAugmentWide.",
-                                 group="Augmentation", advanced=True)  # fmt: skip
-    label_smoothing: float = knob(0.0, "Share of the target spread over all classes while training.", low=0.0, high=0.5,
-                                  advanced=True)  # fmt: skip
-
-    def __post_init__(self) -> None:
-        """Hold the knobs against each other.
-
-        Raises:
-            UserError: If the square would be larger than the picture it is cut from.
-        """
-        super().__post_init__()
-        if 0 < self.resize < self.size:
-            raise UserError(
-                f"resize was given as {self.resize}, less than the square of {self.size} that is cut out; give at "
-                "least the size, or 0."
-            )
-        if self.all_stages and self.batch_size == 1:
-            raise UserError(
-                "all_stages was asked for with batch_size 1, but a scale is found within batches; give at least 2."
-            )
+MONITORS = ("accuracy", "roc_auc", "macro_f1")
+"""Scores that can decide which epoch is kept."""
 
 
 class ClassificationSetup(Setup[ClassificationConfig]):
@@ -336,8 +269,10 @@ class ClassificationSetup(Setup[ClassificationConfig]):
 class ClassificationExperiment(Experiment):
     """An entry whose arms differ in the network and in how much of it is trained.
 
+    A subclass says slug, title, question, ways, arms, recipes, how many pictures to draw, and ``make_data``.
+
     Attributes:
-        ways: What each arm trains.
+        ways: What each arm trains, by the arm's slug.
         positive: The class that is looked for, where there is one; capitals do not matter.
         class_order: Names in the order of the labels, where the report says it; empty where the folder decides.
     """
@@ -346,9 +281,27 @@ class ClassificationExperiment(Experiment):
     config_type = ClassificationConfig
     setup_type = ClassificationSetup
     verb = "Classify it"
+    monitor = "accuracy"
+    reported: ClassVar[tuple[Reported, ...]] = ()
+    data_help = "The name synthetic, or a folder for each class, with or without train/, val/ and test/."
+    score_titles: ClassVar[Mapping[str, str]] = {
+        "accuracy": "Accuracy", "top5_accuracy": "Top-5 accuracy", "macro_f1": "Macro F1",
+        "balanced_accuracy": "Mean recall", "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "sensitivity": "Sensitivity",
+        "specificity": "Specificity", "f1": "F1", "calibration_error": "Calibration error", "loss": "Loss",
+    }  # fmt: skip
+    lower_is_better = frozenset({"loss", "calibration_error"})
     ways: ClassVar[Mapping[str, Way]]
     positive: ClassVar[str] = ""
     class_order: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Hold the declarations against each other, so that a slip is told where it was made."""
+        super().__init_subclass__()
+        arms = {arm.slug for arm in cls.arms}
+        if arms != set(cls.ways):
+            raise TypeError(f"{cls.__name__}: arms are {sorted(arms)}, but ways are {sorted(cls.ways)}; name the same.")
+        if cls.monitor not in MONITORS and cls.kind == "classification":
+            raise TypeError(f"{cls.__name__}: monitor is {cls.monitor!r}; one of {', '.join(MONITORS)} is allowed.")
 
     def open_folder(self, folder: Path) -> "ClassifiedSet":
         """Recognise the folder's layout."""

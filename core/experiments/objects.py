@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import ClassVar
 
-from core.experiments.classification import SMALL_CNN, ClassificationExperiment, Way
+from core.experiments.classification import ClassificationExperiment
+from core.experiments.classification_config import SMALL_CNN, Way
 from core.experiments.experiment import Arm, Recipe, Reported
 
 
@@ -13,7 +14,6 @@ class Objects(ClassificationExperiment):
     slug = "objects"
     title = "Small objects"
     question = "How far does a small network from scratch get, and how far one that has seen ImageNet?"
-    monitor = "accuracy"
     synthetic_pictures = 2500
     fewest_pictures = 300
     data_help = (
@@ -77,11 +77,6 @@ class Objects(ClassificationExperiment):
         Reported("accuracy", 0.75, "Report R3, the course's simple baseline", data="50 classes of 32×32"),
         Reported("accuracy", 0.86, "Report R3, the course's strong baseline", data="50 classes of 32×32"),
     )
-    score_titles: ClassVar = {
-        "accuracy": "Accuracy", "top5_accuracy": "Top-5 accuracy", "macro_f1": "Macro F1",
-        "balanced_accuracy": "Mean recall", "calibration_error": "Calibration error", "loss": "Loss",
-    }  # fmt: skip
-    lower_is_better = frozenset({"loss", "calibration_error"})
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write small synthetic pictures of fifty classes in the report's layout."""

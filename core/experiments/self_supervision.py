@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.config import knob
 from core.errors import UserError
-from core.experiments.classification import ClassificationConfig, ClassificationSetup, Way
+from core.experiments.classification import ClassificationSetup
+from core.experiments.classification_config import ClassificationConfig, Way
 from core.experiments.setup import Say, say_nothing
 
 if TYPE_CHECKING:

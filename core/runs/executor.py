@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 import psutil
 
 from core.paths import PROJECT
+from core.runs.causes import exit_path
 from core.runs.liveness import identify
 from core.runs.store import RunStore
 
@@ -42,5 +45,13 @@ class ProcessExecutor:
                 stderr=log,
                 start_new_session=True,
             )
-        threading.Thread(target=process.wait, daemon=True).start()  # takes leave of it when it ends: no zombie stays
         store.name_worker(run_id, identify(psutil.Process(process.pid)))
+        threading.Thread(target=_note_ending, args=(process, exit_path(path)), daemon=True).start()
+
+
+def _note_ending(process: "subprocess.Popen[bytes]", path: Path) -> None:
+    """Wait for a worker, so that no zombie stays, and write down how it ended where it did not end well."""
+    code = process.wait()
+    if code:
+        with suppress(OSError):
+            path.write_text(str(code))

@@ -5,14 +5,15 @@ import time
 
 from core.config import RunConfig
 from core.experiments import find_experiment
-from core.runs.executor import Executor, ProcessExecutor
+from core.runs.executor import Executor
+from core.runs.queue import dispatch
 from core.runs.requirements import find_same
 from core.runs.run import FAILED, KILLED, Run
 from core.runs.store import RunStore
 
 
 def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", executor: Executor | None = None) -> Run:
-    """Check the config, record the run with all of it, and start its worker.
+    """Check the config, record the run with all of it, and put it into the queue; it starts now if it can.
 
     A run that it builds on and that nobody has trained yet is started before it.
 
@@ -35,11 +36,7 @@ def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", exe
         if before is None or before.status in (FAILED, KILLED):
             launch(store, slug, needed, executor=executor)
     run = store.create(slug, config.as_values(), name=name)
-    try:
-        (executor or ProcessExecutor()).start(store, run.id)
-    except OSError as error:
-        store.finish(run.id, FAILED, f"The worker could not be started: {error.strerror or error}.")
-        raise
+    dispatch(store, executor)
     return store.get(run.id)
 
 

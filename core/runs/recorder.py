@@ -13,8 +13,9 @@ import cv2
 
 from core.engine import trainer
 from core.engine.task import SamplePicture
-from core.runs.run import Progress
+from core.runs.run import Orders, Progress
 from core.runs.store import Point, RunStore
+from core.runs.usage import Usage
 
 FLUSH_SECONDS = 0.5
 BEAT_SECONDS = 1.5
@@ -31,7 +32,9 @@ class StoreRecorder:
         self._points: queue.SimpleQueue[tuple[str, Point]] = queue.SimpleQueue()
         self._progress = Progress()
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._stop = False
+        self._orders = Orders(stop=False, epochs=0)
+        self._recorded = store.last_steps(run_id)
+        self._usage = Usage()
         self._closing = threading.Event()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
@@ -86,12 +89,17 @@ class StoreRecorder:
         """
         if self._failure:
             raise self._failure
-        return self._stop
+        return self._orders.stop
+
+    def epochs_wanted(self) -> int:
+        """Return how many epochs the run is to have, as the last heartbeat told; 0 before the first."""
+        return self._orders.epochs
 
     def _take(self, values: dict[str, float], step: int) -> None:
         at = time.time()
         for key, value in values.items():
-            self._points.put((key, (step, value, at)))
+            if step > self._recorded.get(key, -1):  # a resumed run repeats the steps since its last checkpoint
+                self._points.put((key, (step, value, at)))
 
     def _write(self) -> None:
         try:
@@ -99,7 +107,7 @@ class StoreRecorder:
             while not self._closing.wait(FLUSH_SECONDS):
                 self._flush()
                 if time.monotonic() - last_beat > BEAT_SECONDS:
-                    self._stop = self.store.beat(self.run_id, self._progress)
+                    self._orders = self.store.beat(self.run_id, self._progress, self._usage.read())
                     last_beat = time.monotonic()
             self._flush()
             self.store.beat(self.run_id, self._progress)

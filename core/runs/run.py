@@ -21,6 +21,19 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Orders:
+    """What was asked of a worker since it began.
+
+    Attributes:
+        stop: Whether to stop after the current step.
+        epochs: How many epochs the run is to have by now.
+    """
+
+    stop: bool
+    epochs: int
+
+
+@dataclass(frozen=True)
 class Run:
     """One training.
 
@@ -39,6 +52,13 @@ class Run:
         ended: When it reached its final state; None before.
         beat: Last heartbeat; None before the first.
         stopping: Whether a stop was asked for.
+        host: Machine on which it was recorded; it is started there.
+        order: Place in the queue: of two queued runs the one with the smaller number starts first.
+        attempt: How often it was started: 1, and one more each time it is resumed or prolonged.
+        killed: Whether a person asked for its end at once.
+        usage: Load at the last heartbeat: ``cpu`` (cores), ``memory`` (bytes of the worker), ``free_share`` (part of
+            the machine's memory that was free).
+        lost: Whether it failed because its worker was gone without a word.
         worker: Who trains it: host, process id and start time of that process.
         facts: Fingerprint, device, versions, commit and other strings recorded with it.
     """
@@ -57,6 +77,12 @@ class Run:
     ended: float | None
     beat: float | None
     stopping: bool
+    host: str = ""
+    order: float = 0.0
+    attempt: int = 1
+    killed: bool = False
+    usage: Mapping[str, float] = field(default_factory=dict)
+    lost: bool = False
     worker: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,7 +107,9 @@ class Run:
         """Return the state in one word for people."""
         if self.status == RUNNING:
             return "stopping" if self.stopping else "running"
-        return {SCHEDULED: "waiting", FINISHED: "finished", FAILED: "failed", KILLED: "stopped"}[self.status]
+        if self.lost:
+            return "lost"
+        return {SCHEDULED: "queued", FINISHED: "finished", FAILED: "failed", KILLED: "stopped"}[self.status]
 
     def as_json(self) -> dict[str, Any]:
         """Return what the command line prints of a run."""
@@ -95,6 +123,7 @@ class Run:
             "best": dict(self.best),
             "epoch": self.best_epoch,
             "epochs_done": self.progress.epoch,
+            "attempt": self.attempt,
             "seconds": None if self.seconds is None else round(self.seconds, 1),
             "created": self.created,
             "config": dict(self.config),

@@ -1,13 +1,15 @@
 """The only reader and writer of runs, over MLflow tracking.
 
-Everything a page, the command line or a worker knows of a run comes from here. A final state never moves; a stop is a
-request; a worker's death is found by its missing heartbeat and its vanished process.
+Everything a page, the command line or a worker knows of a run comes from here. A final state never moves by itself:
+only a person who resumes or prolongs a run opens it again. A stop is a request; a worker's death is found by its
+missing heartbeat and its vanished process.
 """
 
 import json
 import os
+import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,11 +26,12 @@ from mlflow.utils.search_utils import SearchUtils
 
 from core.errors import UserError
 from core.paths import home, locked_file, logs_folder
+from core.runs.causes import say_cause, say_killed
 from core.runs.liveness import is_alive, this_process
-from core.runs.run import FAILED, FINISHED, RUNNING, SCHEDULED, Progress, Run
+from core.runs.run import FAILED, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run
+from core.runs.snapshots import PREFIX, snapshot_of
 
-PREFIX = "fovea."
-SILENCE = 6.0
+SILENCE = 2.5
 """Seconds without a heartbeat after which a worker's process is looked for."""
 LOST = 60.0
 """Seconds without a heartbeat after which a worker on another machine counts as dead."""
@@ -60,7 +63,12 @@ class RunStore:
     def create(self, slug: str, config: Mapping[str, Any], *, name: str = "") -> Run:
         """Record a run that is to be started, with its whole config."""
         named = name or f"{config['arm']} · {config['recipe']} · seed {config['seed']}"
-        tags = {f"{PREFIX}slug": slug, f"{PREFIX}config": json.dumps(dict(config))}
+        tags = {
+            f"{PREFIX}slug": slug,
+            f"{PREFIX}config": json.dumps(dict(config)),
+            f"{PREFIX}order": str(time.time()),
+            f"{PREFIX}host": socket.gethostname(),
+        }
         entity = self._client.create_run(self._experiment(slug), tags=tags, run_name=named)
         self._client.update_run(entity.info.run_id, status=SCHEDULED)
         params = [Param(key, str(value)) for key, value in config.items()]
@@ -92,14 +100,10 @@ class RunStore:
                 return self._read(self._client.get_run(run_id))
             except MlflowException as error:
                 raise UserError(f"There is no run {run_id}; `python -m core runs` lists them.") from error
-        fitting = [run for run in self.runs() if run_id and run.id.startswith(run_id)]
-        if len(fitting) != 1:
-            said = "is not known" if not fitting else f"fits {len(fitting)} runs, give more digits"
-            raise UserError(f"The run {run_id!r} {said}; `python -m core runs` lists them.")
-        return fitting[0]
+        return _only(run_id, self.runs(), "run")
 
-    def runs(self, *, slug: str | None = None, limit: int = 1000) -> list[Run]:
-        """Return runs, newest first."""
+    def runs(self, *, slug: str | None = None, limit: int = 1000, deleted: bool = False) -> list[Run]:
+        """Return runs, newest first: those that count, or those that were deleted and not yet erased."""
         experiments = [
             each.experiment_id
             for each in self._client.search_experiments()
@@ -108,23 +112,35 @@ class RunStore:
         if not experiments:
             return []
         found = self._client.search_runs(
-            experiments, run_view_type=ViewType.ACTIVE_ONLY, max_results=limit, order_by=["attributes.start_time DESC"]
-        )
-        return [self._read(entity) for entity in found]
+            experiments, max_results=limit, order_by=["attributes.start_time DESC"],
+            run_view_type=ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY,
+        )  # fmt: skip
+        return [snapshot_of(entity) if deleted else self._read(entity) for entity in found]
 
     def _read(self, entity: Any) -> Run:
-        run = _snapshot(entity)
+        run = snapshot_of(entity)
         return self._buried(run) if not run.is_final else run
 
-    def _buried(self, run: Run) -> Run:
+    def bury(self, run_id: str) -> Run:
+        """Look at once whether a run's worker is still there, however short its silence; return the run."""
+        run = snapshot_of(self._client.get_run(run_id))
+        return run if run.is_final else self._buried(run, patience=0.0)
+
+    def _buried(self, run: Run, *, patience: float | None = None) -> Run:
         """Mark a run whose worker is gone as failed."""
+        if run.status == SCHEDULED and not run.worker:
+            return run  # queued: nobody was to work on it yet
         last = run.beat or run.created
         silence = time.time() - last
-        if silence < SILENCE or is_alive(run.worker, unknown=silence < LOST):
+        if silence < (SILENCE if patience is None else patience) or is_alive(run.worker, unknown=silence < LOST):
             return run
-        ending = "never reported" if run.status == SCHEDULED else "died"
-        self.finish(run.id, FAILED, f"The worker process {ending}. {self.last_words(run.id)}".strip())
-        return _snapshot(self._client.get_run(run.id))
+        if run.killed:
+            self.finish(run.id, KILLED, say_killed(run))
+            return snapshot_of(self._client.get_run(run.id))
+        self._tag(run.id, lost="1")
+        cause = say_cause(run, self.log_path(run.id))
+        self.finish(run.id, FAILED, f"{cause} {self.last_words(run.id)}".strip())
+        return snapshot_of(self._client.get_run(run.id))
 
     def name_worker(self, run_id: str, worker: Mapping[str, Any]) -> None:
         """Record the process that was started for a run."""
@@ -136,12 +152,14 @@ class RunStore:
         Raises:
             UserError: If it has ended or is being trained, or another living process has taken it.
         """
-        run, own = self.get(run_id), this_process()
-        if run.status != SCHEDULED:
-            raise UserError(f"Run {run.short_id} is {run.state}; only a run that has not started can be worked on.")
-        if run.worker and run.worker != own and is_alive(run.worker, unknown=True):
-            raise UserError(f"Run {run.short_id} is already waiting in process {run.worker['pid']}.")
-        self._tag(run_id, worker=json.dumps(own), beat=str(time.time()))
+        own = this_process()
+        with locked_file(home() / "claims.lock"):  # of two workers that read at once, both would take it
+            run = self.get(run_id)
+            if run.status != SCHEDULED:
+                raise UserError(f"Run {run.short_id} is {run.state}; only a queued run can be worked on.")
+            if run.worker and run.worker != own and is_alive(run.worker, unknown=True):
+                raise UserError(f"Run {run.short_id} is already worked on by process {run.worker['pid']}.")
+            self._tag(run_id, worker=json.dumps(own), beat=str(time.time()))
         return self.get(run_id)
 
     def start(self, run_id: str) -> Run:
@@ -150,10 +168,13 @@ class RunStore:
         self._client.update_run(run_id, status=RUNNING)
         return self.get(run_id)
 
-    def beat(self, run_id: str, progress: Progress) -> bool:
-        """Show that the worker lives and how far it is; return whether a stop was asked for."""
-        self._tag(run_id, beat=str(time.time()), progress=json.dumps(asdict(progress)))
-        return f"{PREFIX}stop" in self._client.get_run(run_id).data.tags
+    def beat(self, run_id: str, progress: Progress, usage: Mapping[str, float] | None = None) -> Orders:
+        """Show that the worker lives and how far it is; return what was asked of it meanwhile."""
+        self._tag(
+            run_id, beat=str(time.time()), progress=json.dumps(asdict(progress)), usage=json.dumps(dict(usage or {}))
+        )
+        run = snapshot_of(self._client.get_run(run_id))
+        return Orders(stop=run.stopping, epochs=int(run.config.get("epochs", 0)))
 
     def say(self, run_id: str, reason: str) -> None:
         """Record what the run is doing."""
@@ -170,7 +191,7 @@ class RunStore:
 
     def finish(self, run_id: str, status: str, reason: str) -> None:
         """Move a run to a final state; one that is there already stays as it is."""
-        if _snapshot(self._client.get_run(run_id)).is_final:
+        if snapshot_of(self._client.get_run(run_id)).is_final:
             return
         self._tag(run_id, reason=reason[:4000], ended=str(time.time()))
         self._client.set_terminated(run_id, status=status)
@@ -185,6 +206,69 @@ class RunStore:
         if run.is_final:
             raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to stop.")
         self._tag(run.id, stop=str(time.time()))
+        if run.status == SCHEDULED and not run.worker:
+            self.finish(run.id, KILLED, "Cancelled in the queue; nothing was trained.")
+        return self.get(run.id)
+
+    def mark_killed(self, run_id: str) -> Run:
+        """Record that a person wants the run's end at once; a queued one has it by that.
+
+        Raises:
+            UserError: If it has ended already.
+        """
+        run = self.get(run_id)
+        if run.is_final:
+            raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to kill.")
+        self._tag(run.id, kill=str(time.time()))
+        if run.status == SCHEDULED and not run.worker:
+            self.finish(run.id, KILLED, "Cancelled in the queue; nothing was trained.")
+        return self.get(run.id)
+
+    def set_order(self, run_id: str, order: float) -> None:
+        """Give a queued run another place; the smallest number starts first."""
+        self._tag(run_id, order=repr(order))
+
+    def set_epochs(self, run_id: str, epochs: int) -> None:
+        """Change how many epochs a run is to have; a worker is told by its next heartbeat."""
+        config = dict(self.get(run_id).config) | {"epochs": epochs}
+        self._tag(run_id, config=json.dumps(config))
+
+    def reopen(self, run_id: str) -> Run:
+        """Put a run that has ended back into the queue, to go on from its last checkpoint.
+
+        Raises:
+            UserError: If it has not ended.
+        """
+        run = self.get(run_id)
+        if not run.is_final:
+            raise UserError(f"Run {run.short_id} is {run.state}; only a run that has ended can go on.")
+        for key in ("worker", "beat", "stop", "ended", "lost", "kill"):
+            if f"{PREFIX}{key}" in self._client.get_run(run.id).data.tags:
+                self._client.delete_tag(run.id, f"{PREFIX}{key}")
+        self._tag(run.id, attempt=str(run.attempt + 1), order=str(time.time()), reason="Queued to go on.")
+        self._client.update_run(run.id, status=SCHEDULED)
+        return self.get(run.id)
+
+    def delete(self, run_id: str) -> Run:
+        """Put a run that has ended aside; :meth:`restore` brings it back until it is erased.
+
+        Raises:
+            UserError: If it has not ended.
+        """
+        run = self.get(run_id)
+        if not run.is_final:
+            raise UserError(f"Run {run.short_id} is {run.state}; stop or kill it before it is deleted.")
+        self._client.delete_run(run.id)
+        return run
+
+    def restore(self, run_id: str) -> Run:
+        """Bring a deleted run back.
+
+        Raises:
+            UserError: If no deleted run has this id, or several begin so.
+        """
+        run = _only(run_id, self.runs(deleted=True), "deleted run")
+        self._client.restore_run(run.id)
         return self.get(run.id)
 
     def log_points(self, run_id: str, points: Iterable[tuple[str, Point]]) -> None:
@@ -214,6 +298,11 @@ class RunStore:
             token = page.token
             if token is None:
                 return found
+
+    def last_steps(self, run_id: str) -> dict[str, int]:
+        """Return the last step or epoch that each key has a point of."""
+        keys = self.metric_keys(run_id)
+        return {key: max(step for step, _, _ in self.history(run_id, key)) for key in keys}
 
     def metric_keys(self, run_id: str) -> list[str]:
         """Return the keys that have a history."""
@@ -262,6 +351,19 @@ class RunStore:
         self._client.log_batch(run_id, tags=[RunTag(f"{PREFIX}{key}", value) for key, value in tags.items()])
 
 
+def _only(beginning: str, runs: Iterable[Run], kind: str) -> Run:
+    """Return the one run whose id begins so.
+
+    Raises:
+        UserError: If there is none, or there are several.
+    """
+    fitting = [run for run in runs if beginning and run.id.startswith(beginning)]
+    if len(fitting) != 1:
+        said = "is not known" if not fitting else f"fits {len(fitting)}, give more digits"
+        raise UserError(f"The {kind} {beginning!r} {said}; `python -m core runs` lists them.")
+    return fitting[0]
+
+
 def _embedded_uri() -> str:
     folder = home()
     try:
@@ -272,30 +374,3 @@ def _embedded_uri() -> str:
     if not os.access(folder, os.W_OK):
         raise UserError(f"{folder} cannot be written; set FOVEA_HOME to a folder you can write.")
     return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def _snapshot(entity: Any) -> Run:
-    tags = entity.data.tags
-    own = {key.removeprefix(PREFIX): value for key, value in tags.items() if key.startswith(PREFIX)}
-
-    def stored(key: str, kind: Callable[[str], Any], default: Any) -> Any:
-        return kind(own[key]) if key in own else default
-
-    return Run(
-        id=entity.info.run_id,
-        slug=own.get("slug", ""),
-        name=entity.info.run_name or entity.info.run_id[:8],
-        status=entity.info.status,
-        reason=own.get("reason", ""),
-        config=stored("config", json.loads, {}),
-        progress=Progress(**stored("progress", json.loads, {})),
-        best=stored("best", json.loads, {}),
-        best_epoch=stored("best_epoch", int, 0),
-        created=entity.info.start_time / 1000,
-        started=stored("started", float, None),
-        ended=stored("ended", float, None),
-        beat=stored("beat", float, None),
-        stopping="stop" in own and entity.info.status not in (FINISHED, FAILED),
-        worker=stored("worker", json.loads, {}),
-        facts={key.removeprefix("fact."): value for key, value in own.items() if key.startswith("fact.")},
-    )

@@ -1,5 +1,6 @@
 """Training one recorded run: from its stored config to its outcome."""
 
+import json
 import platform
 import subprocess
 from importlib import metadata
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from core.config import RunConfig
 from core.engine.device import Compute, choose_compute, choose_device
 from core.engine.trainer import Outcome, Trainer
+from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.setup import Setup
 from core.paths import PROJECT
@@ -54,25 +56,39 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         task = setup.build_task(network)
         recorder.say("Trying number formats.")
         example = task.example(next(iter(data.training)))
-        compute = _compute(config, example)
+        compute = _chosen_before(run) or _compute(config, example)
         facts = environment() | {
             "fingerprint": data.fingerprint,
             "device": compute.describe(),
+            "compute": json.dumps([compute.device, compute.precision, compute.memory_format]),
             "parameters": str(sum(each.numel() for each in network.parameters())),
             "flops": str(count_work(setup, network, example)),
             "data": " ".join(data.notes),
         }
         facts |= {"start": " ".join(begun)} if begun else {}
         store.add_facts(run.id, facts)
+        say(f"attempt: {run.attempt}")
         for key, value in facts.items():
             say(f"{key}: {value}")
         recorder.say("Training.")
         folder = store.folder(run.id) / "checkpoint"
         card = build_card(setup, run.id, facts)
         trainer = Trainer(task, data, config, recorder, compute=compute, folder=folder, card=card)
-        outcome = trainer.fit()
+        outcome = trainer.fit(resume=True)
         store.add_facts(run.id, {"peak_memory": str(measure_peak_memory(compute))})
         return outcome
+
+
+def _chosen_before(run: Run) -> Compute | None:
+    """Return the setting of the run's first attempt: one that goes on computes as it did before it was interrupted."""
+    if "compute" not in run.facts:
+        return None
+    chosen = Compute(*json.loads(run.facts["compute"]))
+    try:
+        choose_device(chosen.device)
+    except UserError:  # the GPU it began on is gone
+        return None
+    return chosen
 
 
 def _compute(config: RunConfig, example: tuple[nn.Module, Tensor] | None) -> Compute:

@@ -6,8 +6,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
+from core.runs.causes import say_failure
+from core.runs.queue import dispatch
 from core.runs.requirements import needed_run
-from core.runs.run import FAILED, FINISHED, KILLED, SCHEDULED, Progress, Run
+from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.slots import held_slot
 from core.runs.store import RunStore
 
@@ -18,49 +20,50 @@ POLL_SECONDS = 0.7
 
 
 def work(store: RunStore, run_id: str) -> str:
-    """Train a recorded run to its end and return its final status.
+    """Train a recorded run to its end, start what is queued behind it, and return its final status.
 
     Raises:
         UserError: If another process has taken the run.
     """
     run = store.claim(run_id)
+    try:
+        return _work(store, run)
+    finally:
+        dispatch(store)
+
+
+def _work(store: RunStore, run: Run) -> str:
     with ExitStack() as slot:
         try:
-            if not _await_turn(store, run, slot):
-                return _end(store, run, KILLED, "Stopped while it was waiting; nothing was trained.")
+            if not _await_slot(store, run, slot):
+                return _end(store, run, KILLED, "Cancelled in the queue; nothing was trained.")
             return _train(store, store.start(run.id))
         except UserError as error:
             return _end(store, run, FAILED, str(error))
         except Exception as error:  # a worker records its own death, whatever it dies of
             traceback.print_exc()
-            return _end(store, run, FAILED, f"{type(error).__name__}: {error}. The log has the details.")
+            return _end(store, run, FAILED, say_failure(error))
 
 
-def _await_turn(store: RunStore, run: Run, slot: ExitStack) -> bool:
-    """Wait until a slot is free and no older run waits; return False if the user stopped the run meanwhile."""
-    said = False
-    while True:
-        if store.beat(run.id, Progress()):
+def _await_slot(store: RunStore, run: Run, slot: ExitStack) -> bool:
+    """Wait until a slot is free; return False if the user stopped the run meanwhile.
+
+    Runs from the queue find theirs free; one that a person starts with ``work`` may have to wait.
+    """
+    while not slot.enter_context(held_slot()):
+        if store.beat(run.id, run.progress).stop:
             return False
-        older = [each for each in store.runs() if each.status == SCHEDULED and each.created < run.created]
-        needed = needed_run(store, run)
-        if needed is not None and needed.is_final and needed.status != FINISHED:
-            raise UserError(
-                f"Run {needed.short_id}, which this one builds on, has {needed.state}; start this one again."
-            )
-        ready = needed is None or needed.is_final
-        if ready and not older and slot.enter_context(held_slot()):
-            return True
-        if not said:
-            store.say(run.id, "Waiting for the runs before it.")
-            said = True
+        store.say(run.id, "Waiting for a run that is under way.")
         time.sleep(POLL_SECONDS)
+    return True
 
 
 def _train(store: RunStore, run: Run) -> str:
     from core.runs.training import train  # noqa: PLC0415 - a run that waits needs no torch
 
     needed = needed_run(store, run)
+    if needed is not None and needed.status != FINISHED:
+        raise UserError(f"Run {needed.short_id}, which this one builds on, is {needed.state}; let it finish first.")
     outcome = train(store, run, None if needed is None else store.fetch(needed.id, "checkpoint/best"))
     status = KILLED if outcome.ending == "stopped" else FINISHED
     return _end(store, run, status, _ending(outcome))

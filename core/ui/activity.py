@@ -49,4 +49,4 @@ def _show_nothing(runs: list[Run]) -> None:
 
 
 def _ended(run: Run) -> str:
-    return {"finished": "finished", "failed": "failed", "stopped": "been stopped"}[run.state]
+    return {"finished": "finished", "failed": "failed", "stopped": "been stopped", "lost": "lost its worker"}[run.state]

@@ -49,6 +49,14 @@ def show_scores(place: DeltaGenerator, experiment: Experiment, runs: Iterable[Ru
         lower = reported.score in experiment.lower_is_better
         measured = "…" if runs is None else _say_best(finished, reported.score, lower_is_better=lower)
         rows.append(f"| {title} | {claim} | {measured} |")
+    if not experiment.reported:
+        measured = "…" if runs is None else _say_best(
+            finished, experiment.monitor, lower_is_better=experiment.monitor in experiment.lower_is_better
+        )  # fmt: skip
+        place.markdown(
+            f"| Score | Best here |\n| :-- | :-- |\n| {title_of_score(experiment, experiment.monitor)} | {measured} |"
+        )
+        return
     with place.container():
         st.markdown("\n".join(rows))
         sources = "; ".join(each.source for each in _one_of_each(experiment))

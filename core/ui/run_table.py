@@ -13,7 +13,7 @@ from core.runs.store import RunStore
 from core.ui.wording import monitored, say_data, say_duration
 
 SECONDS = 2.0
-STATES = ("running", "finished", "stopped", "failed")
+STATES = ("queued", "running", "finished", "stopped", "failed")
 VIEW, TABLE = "runs-view", "runs-table"
 ONE, ALL = "One run", "All runs"
 COLUMNS = {
@@ -58,7 +58,7 @@ def _open(ids: Sequence[str]) -> None:
 
 
 def _fits(run: Run, words: str, states: Sequence[str]) -> bool:
-    state = run.state if run.is_final else "running"
+    state = {"stopping": "running", "lost": "failed"}.get(run.state, run.state)
     text = f"{run.name} {run.slug} {run.id} {run.reason} {run.config.get('data', '')}".lower()
     return words in text and (not states or state in states)
 

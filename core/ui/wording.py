@@ -13,22 +13,24 @@ from core.runs.run import Run
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
-        "waiting": "gray",
+        "queued": "gray",
         "running": "blue",
         "stopping": "orange",
         "finished": "green",
         "failed": "red",
         "stopped": "violet",
+        "lost": "red",
     }
 )
 ICONS: Mapping[str, str] = MappingProxyType(
     {
-        "waiting": ":material/hourglass_top:",
+        "queued": ":material/hourglass_top:",
         "running": ":material/play_circle:",
         "stopping": ":material/pending:",
         "finished": ":material/check_circle:",
         "failed": ":material/error:",
         "stopped": ":material/stop_circle:",
+        "lost": ":material/heart_broken:",
     }
 )
 

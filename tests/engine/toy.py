@@ -113,6 +113,7 @@ class MemoryRecorder:
     """Keeps what it is told, and asks to stop after a given step."""
 
     stop_after: int | None = None
+    wanted: int = 0
     steps: dict[int, dict[str, float]] = field(default_factory=dict)
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
     pictures: dict[int, list[SamplePicture]] = field(default_factory=dict)
@@ -133,6 +134,9 @@ class MemoryRecorder:
 
     def record_progress(self, progress: Progress) -> None:
         self.progress.append(progress)
+
+    def epochs_wanted(self) -> int:
+        return self.wanted
 
     def stop_requested(self) -> bool:
         return self.stop_after is not None and max(self.steps, default=0) >= self.stop_after

@@ -200,7 +200,7 @@ def test_knobs_that_do_not_go_together_disable_start_and_stay_as_they_were_set()
 
 
 def test_start_launches_and_leads_to_the_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.runs.launcher.ProcessExecutor.start", lambda *_: None)
+    monkeypatch.setattr("core.runs.queue.ProcessExecutor.start", lambda *_: None)
     app = open_page("train", experiment="vessels", recipe="quick", set=["epochs=2"])
     checked(button(app, "Start training").click().run())
     (run,) = store.runs()

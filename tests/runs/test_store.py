@@ -54,10 +54,10 @@ def test_an_unknown_run_is_one_sentence(store: RunStore, unknown: str) -> None:
 
 def test_a_stop_is_a_request_that_the_next_heartbeat_brings(store: RunStore) -> None:
     run_id = started(store)
-    assert store.beat(run_id, Progress(step=1)) is False
+    assert store.beat(run_id, Progress(step=1)).stop is False
     assert store.request_stop(run_id).state == "stopping"
     assert store.get(run_id).status == RUNNING
-    assert store.beat(run_id, Progress(step=2)) is True
+    assert store.beat(run_id, Progress(step=2)).stop is True
 
 
 def test_an_ended_run_cannot_be_stopped(store: RunStore) -> None:
@@ -72,7 +72,7 @@ def test_a_run_is_taken_once(store: RunStore) -> None:
     try:
         run = store.create("vessels", CONFIG)
         store.name_worker(run.id, identify(psutil.Process(sleeper.pid)))
-        with pytest.raises(UserError, match="already waiting"):
+        with pytest.raises(UserError, match="already worked on"):
             store.claim(run.id)
     finally:
         sleeper.kill()

@@ -15,7 +15,8 @@ import pytest
 from core.experiments import find_experiment
 from core.paths import PROJECT
 from core.runs.launcher import launch, wait
-from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Run
+from core.runs.queue import place_of
+from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, Run
 from core.runs.store import RunStore
 
 TINY = {"epochs": 2, "patch": 32, "patches": 2, "batch_size": 2, "validation": 0.4, "precision": "fp32",
@@ -75,14 +76,13 @@ def test_a_killed_worker_is_not_shown_as_running(store: RunStore, drive: Path) -
     assert "died" in ended.reason
 
 
-def test_a_second_run_waits_for_the_first_and_can_be_stopped_there(store: RunStore, drive: Path) -> None:
+def test_a_second_run_waits_for_the_first_and_can_be_cancelled_there(store: RunStore, drive: Path) -> None:
     first = start(store, drive, epochs=500)
     until(store, first.id, lambda each: each.status == RUNNING)
     second, third = start(store, drive), start(store, drive)
-    until(store, third.id, lambda each: "Waiting" in each.reason)
-    assert store.get(second.id).status == SCHEDULED
-    store.request_stop(second.id)
-    assert until(store, second.id, lambda each: each.is_final).status == KILLED
+    assert [each.state for each in (second, third)] == ["queued", "queued"]
+    assert [place_of(store.get(each.id), store.runs()) for each in (second, third)] == [1, 2]
+    assert store.request_stop(second.id).status == KILLED
     store.request_stop(first.id)
     assert until(store, third.id, lambda each: each.is_final).status == FINISHED
     assert store.get(first.id).ended <= store.get(third.id).started  # type: ignore[operator]

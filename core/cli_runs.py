@@ -1,0 +1,180 @@
+"""The commands that look at runs and act on them; a part of :mod:`core.cli`."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.runs.run import Run
+    from core.runs.store import RunStore
+
+Command = Callable[..., argparse.ArgumentParser]
+WithJson = Callable[[argparse.ArgumentParser], None]
+
+
+def add_run_commands(command: Command, with_json: WithJson) -> None:
+    """Add the commands to a parser."""
+    listing = command("runs", show_runs, "List the runs, newest first.")
+    listing.add_argument("--deleted", action="store_true", help="those that were deleted and can be brought back")
+    with_json(listing)
+    for name, function, summary in (
+        ("show", show_run, "Show one run with all its knobs."),
+        ("stop", stop_run, "Ask a run to stop after its current step and keep its best epoch."),
+        ("kill", kill_run, "End a run at once; its last whole epoch is kept."),
+        ("resume", resume_run, "Let a run that was stopped or failed go on from its last checkpoint."),
+        ("delete", delete_run, "Put a run aside; restore brings it back."),
+        ("restore", restore_run, "Bring a deleted run back."),
+    ):
+        sub = command(name, function, summary)
+        sub.add_argument("run_id", metavar="RUN")
+        with_json(sub)
+    longer = command("extend", extend_run, "Add epochs to a run, whether it is under way or has ended.")
+    longer.add_argument("run_id", metavar="RUN")
+    longer.add_argument("--epochs", type=int, required=True, metavar="N", help="how many to add")
+    with_json(longer)
+
+
+def print_json(document: Any) -> int:
+    """Print one document on standard output and return 0."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=True))
+    return 0
+
+
+def follow(store: "RunStore", run_id: str) -> "Run":
+    """Tell each epoch and each change of state on standard error until the run has ended."""
+    from core.runs.queue import dispatch, place_of
+
+    said = ""
+    while True:
+        dispatch(store)
+        run: Run = store.get(run_id)
+        place = place_of(run, store.runs())
+        line = f"{run.state}  epoch {run.progress.epoch}/{run.progress.epochs}  {say_best(run)}"
+        line = f"{run.state}, place {place}" if place else line
+        if line != said:
+            print(line, file=sys.stderr)
+            said = line
+        if run.is_final:
+            print(f"{run.state}: {run.reason}", file=sys.stderr)
+            return run
+        time.sleep(1.0)
+
+
+def result_of(run: "Run") -> dict[str, Any]:
+    """Return what commands that act on a run print of it."""
+    return {
+        "run": run.id,
+        "status": run.status,
+        "best": dict(run.best),
+        "epoch": run.best_epoch,
+        "seconds": None if run.seconds is None else round(run.seconds, 1),
+        "reason": run.reason,
+    }
+
+
+def say_best(run: "Run") -> str:
+    """Return the monitored score of a run's best epoch; empty before the first."""
+    from core.experiments import find_experiment
+
+    monitor = find_experiment(run.slug).monitor_of(run.config["arm"])
+    return f"best {monitor} {run.best[monitor]:.4f} (epoch {run.best_epoch})" if monitor in run.best else ""
+
+
+def _swept() -> "RunStore":
+    """Return the store, after dead workers were found and what is queued was started."""
+    from core.runs.queue import dispatch
+    from core.runs.store import RunStore
+
+    store = RunStore()
+    dispatch(store)
+    return store
+
+
+def show_runs(options: argparse.Namespace) -> int:
+    """List runs."""
+    from core.runs.queue import place_of
+
+    store = _swept()
+    runs = store.runs(deleted=options.deleted)
+    if options.json:
+        return print_json([run.as_json() for run in runs])
+    if not runs:
+        print(
+            "None." if options.deleted else "No runs yet; start one with: python -m core train vessels --recipe quick"
+        )
+    for run in runs:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+        place = place_of(run, runs)
+        state = f"{run.state} {place}" if place else run.state
+        print(f"{run.short_id}  {created}  {state:9}  {run.slug}  {run.name}  {say_best(run)}")
+    return 0
+
+
+def show_run(options: argparse.Namespace) -> int:
+    """Show one run."""
+    run = _swept().get(options.run_id)
+    if options.json:
+        return print_json(run.as_json())
+    print(f"{run.id}  {run.slug}  {run.name}\n{run.state}: {run.reason}\n{say_best(run)}")
+    for section in (run.config, run.facts):
+        for key, value in section.items():
+            print(f"  {key}: {value}")
+    return 0
+
+
+def _told(options: argparse.Namespace, run: "Run", said: str) -> int:
+    if options.json:
+        return print_json(result_of(run))
+    print(said)
+    return 0
+
+
+def stop_run(options: argparse.Namespace) -> int:
+    """Ask a run to stop."""
+    run = _swept().request_stop(options.run_id)
+    said = run.reason if run.is_final else "It stops after its current step; its best epoch is kept."
+    return _told(options, run, f"Run {run.short_id}: {said}")
+
+
+def kill_run(options: argparse.Namespace) -> int:
+    """End a run at once."""
+    from core.runs.control import kill
+
+    run = kill(_swept(), options.run_id)
+    return _told(options, run, f"Run {run.short_id}: {run.reason}")
+
+
+def resume_run(options: argparse.Namespace) -> int:
+    """Let a run go on."""
+    from core.runs.control import resume
+
+    run = resume(_swept(), options.run_id)
+    return _told(options, run, f"Run {run.short_id} goes on after epoch {run.progress.epoch}.")
+
+
+def extend_run(options: argparse.Namespace) -> int:
+    """Prolong a run."""
+    from core.runs.control import extend, say_consequence
+
+    store = _swept()
+    consequence = say_consequence(store.get(options.run_id), options.epochs)
+    run = extend(store, options.run_id, options.epochs)
+    print(consequence, file=sys.stderr)
+    return _told(options, run, f"Run {run.short_id} is to have {run.config['epochs']} epochs.")
+
+
+def delete_run(options: argparse.Namespace) -> int:
+    """Put a run aside."""
+    run = _swept().delete(options.run_id)
+    return _told(
+        options, run, f"Run {run.short_id} is deleted; bring it back with: python -m core restore {run.short_id}"
+    )
+
+
+def restore_run(options: argparse.Namespace) -> int:
+    """Bring a run back."""
+    run = _swept().restore(options.run_id)
+    return _told(options, run, f"Run {run.short_id} is back.")

@@ -1,0 +1,81 @@
+"""Knobs of classifications, and what an arm trains."""
+
+from dataclasses import dataclass
+
+from core.config import RunConfig, knob
+from core.errors import UserError
+from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP
+
+SMALL_CNN = "small-cnn"
+
+
+@dataclass(frozen=True)
+class Way:
+    """What an arm trains.
+
+    Attributes:
+        backbone: Name in :data:`core.models.backbone_specs.BACKBONES`, or ``small-cnn``.
+        tuned: ``head``, ``last-stage`` or ``all``; the rest is held still.
+        pretrained: Whether it starts from ImageNet weights; ``small-cnn`` never does.
+    """
+
+    backbone: str
+    tuned: str = "all"
+    pretrained: bool = True
+
+    def __post_init__(self) -> None:
+        """Nobody publishes weights of the small network."""
+        object.__setattr__(self, "pretrained", self.pretrained and self.backbone != SMALL_CNN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationConfig(RunConfig):
+    """Knobs of a classification."""
+
+    size: int = knob(224, "Side of the square that the network sees.", low=16, high=1024, unit="pixels",
+                     group="Pictures")  # fmt: skip
+    resize: int = knob(
+        0, "Resize the shorter side to this and cut the square out of the middle; 0 squashes the whole picture into "
+        "it.", low=0, high=2048, unit="pixels", group="Pictures", advanced=True,
+    )  # fmt: skip
+    per_class: int = knob(0, "Train on at most this many pictures of each class; 0 takes all.", low=0, high=1_000_000,
+                          unit="pictures", group="Data")  # fmt: skip
+    weights: str = knob("pretrained", WEIGHTS_HELP, choices=WEIGHTS, group="Network")
+    keep_features: bool = knob(
+        True, "Compute what the frozen part makes of each picture once and keep it. It is used where no random change "
+        "of the pictures is asked for, and gives the same training in a fraction of the time.", group="Network",
+        advanced=True,
+    )  # fmt: skip
+    all_stages: bool = knob(
+        False, "Let the last layer see mean and spread of what every stage of the network finds, not the last features "
+        "alone: earlier stages know textures that pictures unlike ImageNet's need. Only where nothing but the last "
+        "layer is trained.", group="Network",
+    )  # fmt: skip
+    flip: bool = knob(False, "Mirror left and right at random.", group="Augmentation")
+    shift: float = knob(0.0, "Largest random shift, as a part of the side.", low=0.0, high=0.5, group="Augmentation")
+    scale: float = knob(1.0, "Enlarge or shrink by up to this factor.", low=1.0, high=3.0, group="Augmentation")
+    rotation: float = knob(0.0, "Largest random turn to either side.", low=0.0, high=180.0, unit="degrees",
+                           group="Augmentation")  # fmt: skip
+    colour: float = knob(0.0, "Strength of random brightness, contrast and saturation.", low=0.0, high=1.0,
+                         group="Augmentation")  # fmt: skip
+    trivial_augment: bool = knob(False, "One random operation of random strength on each picture: TrivialAugmentWide.",
+                                 group="Augmentation", advanced=True)  # fmt: skip
+    label_smoothing: float = knob(0.0, "Share of the target spread over all classes while training.", low=0.0, high=0.5,
+                                  advanced=True)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Hold the knobs against each other.
+
+        Raises:
+            UserError: If the square would be larger than the picture it is cut from.
+        """
+        super().__post_init__()
+        if 0 < self.resize < self.size:
+            raise UserError(
+                f"resize was given as {self.resize}, less than the square of {self.size} that is cut out; give at "
+                "least the size, or 0."
+            )
+        if self.all_stages and self.batch_size == 1:
+            raise UserError(
+                "all_stages was asked for with batch_size 1, but a scale is found within batches; give at least 2."
+            )

@@ -1,0 +1,63 @@
+"""Why a worker is gone: what can be known from outside, in a sentence with what to do."""
+
+import signal
+from pathlib import Path
+
+from core.runs.run import Run
+
+SCARCE = 0.06
+"""Part of the machine's memory that was free at the last heartbeat below which memory is the likely cause."""
+
+
+def exit_path(log: Path) -> Path:
+    """Return the file beside a run's log into which whoever started the worker writes how it ended."""
+    return log.with_suffix(".exit")
+
+
+def say_cause(run: Run, log: Path) -> str:
+    """Return why a run that has no living worker is where it is.
+
+    Args:
+        run: Not final, its worker gone.
+        log: Its log file.
+    """
+    code = _exit_code(exit_path(log))
+    done = f"after epoch {run.progress.epoch}" if run.progress.epoch else "before its first epoch was done"
+    again = "Resume it to go on from its last checkpoint."
+    free = run.usage.get("free_share")
+    killed = code is not None and -code in (signal.SIGKILL, signal.SIGBUS)
+    if free is not None and free < SCARCE and (code is None or killed):
+        return (
+            f"The worker process died {done}, very likely for want of memory: {100 * free:.0f} % was free at its last "
+            f"sign of life. Close other programs or lower batch_size or size. {again}"
+        )
+    if code is not None and code < 0:
+        return f"The worker process died {done}: it was ended from outside by {signal.Signals(-code).name}. {again}"
+    if code:
+        return f"The worker process died {done} with exit status {code}; the log has the details. {again}"
+    return f"The worker process died {done} without a word: it was killed, or the machine was restarted. {again}"
+
+
+def say_killed(run: Run) -> str:
+    """Return what became of a run that a person ended at once."""
+    kept = f"The best epoch so far ({run.best_epoch}) is kept." if run.best_epoch else "No epoch was done."
+    return f"Killed on request. {kept} It can be resumed from its last whole epoch."
+
+
+def say_failure(error: Exception) -> str:
+    """Return what an exception that ended a run means, and what to do where that is known."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
+        return "The disk is full. Make room or set FOVEA_HOME to another disk, then resume the run."
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return f"Memory did not suffice: lower batch_size or size, then start the run again. ({text[:200]})"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} could not be read or written ({error.strerror}). Put that right, then resume the run."
+    return f"{text}. The log has the details."
+
+
+def _exit_code(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None

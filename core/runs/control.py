@@ -1,0 +1,113 @@
+"""What people do to runs: kill, resume, prolong, delete, bring back, erase. Each works from a page and a command."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.runs.causes import exit_path
+from core.runs.liveness import is_alive
+from core.runs.queue import dispatch
+from core.runs.run import FINISHED, Run
+from core.runs.store import RunStore
+
+GONE_SECONDS = 5.0
+
+
+def kill(store: RunStore, run_id: str) -> Run:
+    """End a run at once; what its last whole epoch left is kept.
+
+    Raises:
+        UserError: If it has ended, or its worker is on another machine.
+    """
+    run = store.get(run_id)
+    host = run.worker.get("host", socket.gethostname())
+    if host != socket.gethostname():
+        raise UserError(f"Run {run.short_id} is trained on {host}; kill it there, or stop it from here.")
+    run = store.mark_killed(run.id)
+    if not run.is_final and is_alive(run.worker, unknown=False):
+        with suppress(ProcessLookupError):
+            os.killpg(run.worker["pid"], signal.SIGKILL)  # a worker leads a session of its own
+        deadline = time.monotonic() + GONE_SECONDS
+        while is_alive(run.worker, unknown=False) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    store.bury(run.id)
+    dispatch(store)
+    return store.get(run.id)
+
+
+def resume(store: RunStore, run_id: str) -> Run:
+    """Let a run that was stopped or failed go on from its last whole epoch, as if it had never been interrupted.
+
+    Raises:
+        UserError: If it is under way or has finished, or its stored settings are not valid any more.
+    """
+    run = store.get(run_id)
+    if run.status == FINISHED:
+        raise UserError(f"Run {run.short_id} has finished all its epochs; prolong it to train further.")
+    find_experiment(run.slug).read_config(run.config)
+    run = store.reopen(run.id)
+    exit_path(store.log_path(run.id)).unlink(missing_ok=True)
+    dispatch(store)
+    return store.get(run.id)
+
+
+def extend(store: RunStore, run_id: str, epochs: int) -> Run:
+    """Add epochs to a run: one under way goes on beyond its end, one that has ended is opened again.
+
+    Raises:
+        UserError: If epochs is less than 1, or the settings do not allow so many.
+    """
+    run = store.get(run_id)
+    if epochs < 1:
+        raise UserError(f"epochs was given as {epochs}; a run can be prolonged by 1 or more.")
+    config = find_experiment(run.slug).read_config(run.config)
+    wanted = replace(config, epochs=config.epochs + epochs)  # checks the range
+    store.set_epochs(run.id, wanted.epochs)
+    run = store.get(run.id)
+    if run.is_final:
+        store.reopen(run.id)
+        exit_path(store.log_path(run.id)).unlink(missing_ok=True)
+        dispatch(store)
+    return store.get(run.id)
+
+
+def say_consequence(run: Run, epochs: int) -> str:
+    """Say what prolonging a run by so many epochs does to its learning rate."""
+    schedule, total = run.config.get("schedule"), int(run.config.get("epochs", 0)) + epochs
+    if schedule == "one-cycle":
+        return (
+            f"Its learning rate rises and falls once over the whole training: from here it follows the cycle of "
+            f"{total} epochs, so it jumps up to where that one would be now and falls again. The result is not that "
+            f"of a training of {total} epochs from the start."
+        )
+    if schedule == "plateau":
+        return "Its learning rate stays where it is and falls when the loss stands still, as before."
+    return "Its learning rate is constant, so this is the same as if it had been given these epochs from the start."
+
+
+def erase_deleted(store: RunStore) -> int:
+    """Remove all deleted runs for ever, with their checkpoints, pictures and logs; return how many."""
+    runs = store.runs(deleted=True)
+    for run in runs:
+        folder = store.folder(run.id)
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()  # MLflow keeps artifacts one folder below the run's own
+        for path in (store.log_path(run.id), exit_path(store.log_path(run.id))):
+            path.unlink(missing_ok=True)
+    if runs:
+        ids = ",".join(run.id for run in runs)
+        words = ["-m", "mlflow", "gc", "--backend-store-uri", store.uri, "--run-ids", ids]
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+            raise UserError(f"The store did not erase the deleted runs: {said}")
+    return len(runs)
