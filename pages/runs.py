@@ -11,6 +11,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 
 with st.spinner("Opening the store of runs …"):
     store = open_store()
+    from core.ui.run_actions import show_deleted
     from core.ui.run_table import ALL, ONE, VIEW, show_table
     from core.ui.run_view import find_run, show_run
 runs = store.runs()
@@ -19,6 +20,7 @@ if not runs and not wanted:
     st.info("Nothing has been trained yet. The recipe *Quick look* takes about a minute.", icon=":material/info:")
     if st.button("Train a model", type="primary", icon=":material/model_training:"):
         st.switch_page("train.py")
+    show_deleted(store)
     st.stop()
 
 with switch:

@@ -6,8 +6,10 @@ in the store, it survives all of them.
 """
 
 import socket
+import threading
 
 import psutil
+from mlflow.exceptions import MlflowException
 
 from core.errors import UserError
 from core.paths import home, locked_file
@@ -107,3 +109,14 @@ def _start(store: RunStore, run: Run, executor: Executor) -> bool:
         store.finish(run.id, FAILED, f"The worker could not be started: {error.strerror or error}.")
         return False
     return True
+
+
+def keep_dispatching(closing: threading.Event, *, every: float = 2.0) -> None:
+    """Find dead workers and start what is queued until the event is set: what a server does beside its pages."""
+    store: RunStore | None = None
+    while not closing.wait(every):
+        try:
+            store = store or RunStore()
+            dispatch(store)
+        except (UserError, OSError, MlflowException):
+            continue  # the pages tell what is wrong with the store; it may come back

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.experiments import catalogue
+from core.runs.queue import dispatch
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.wording import ICONS, monitored, say_number, say_status
@@ -16,6 +17,7 @@ def show_activity(store: RunStore, runs: list[Run]) -> None:
 
 
 def _show_active(store: RunStore, before: tuple[str, ...]) -> None:
+    dispatch(store)
     runs = store.runs()
     active = [run for run in runs if not run.is_final]
     if tuple(run.id for run in active) != before:

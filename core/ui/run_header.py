@@ -4,11 +4,10 @@ import time
 
 import streamlit as st
 
-from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.runs.run import FAILED, FINISHED, Run
 from core.runs.store import RunStore
-from core.ui.choice import choice_of
+from core.ui.run_actions import show_actions
 from core.ui.wording import (
     COLOURS,
     ICONS,
@@ -28,7 +27,7 @@ def show_header(store: RunStore, run: Run, experiment: Experiment) -> None:
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.header(run.name, anchor=False, width="content")
             st.badge(run.state, icon=ICONS[run.state], color=COLOURS[run.state])  # type: ignore[arg-type]
-        _show_buttons(store, run, experiment)
+        show_actions(store, run, experiment)
     st.caption(f"{experiment.title} · {say_data(run.config['data'])} · {say_when(run.created)} · run {run.short_id}")
     _show_numbers(run, experiment)
     _show_status(run)
@@ -65,35 +64,3 @@ def _show_status(run: Run) -> None:
     else:
         steps = f" Step {progress.step} of {progress.steps}." if progress.steps else ""
         st.progress(min(1.0, progress.step / progress.steps) if progress.steps else 0.0, text=say_status(run) + steps)
-
-
-def _show_buttons(store: RunStore, run: Run, experiment: Experiment) -> None:
-    with st.container(horizontal=True, width="content"):
-        if not run.is_final:
-            st.button(
-                "Stop", icon=":material/stop:", disabled=run.stopping, on_click=_stop, args=(store, run.id),
-                help="Stops after the current step and keeps the best epoch.", type="primary",
-            )  # fmt: skip
-        if st.button(
-            "Try it on a picture", icon=":material/image_search:", disabled=not run.best_epoch,
-            help=None if run.best_epoch else "Possible after the first epoch.",
-        ):  # fmt: skip
-            st.switch_page("predict.py", query_params={"run": run.id, "experiment": run.slug})
-        if st.button("Train again", icon=":material/content_copy:", help="Opens Train with these settings."):
-            _clone(run, experiment)
-
-
-def _stop(store: RunStore, run_id: str) -> None:
-    try:
-        store.request_stop(run_id)
-    except UserError as error:
-        st.toast(str(error))
-
-
-def _clone(run: Run, experiment: Experiment) -> None:
-    try:
-        choice = choice_of(run.slug, experiment.read_config(run.config))
-    except UserError as error:
-        st.error(f"These settings come from another version of Fovea. {error}")
-        return
-    st.switch_page("train.py", query_params=choice.as_query())

@@ -8,8 +8,10 @@ from typing import Any
 import streamlit as st
 
 from core.experiments import catalogue
+from core.runs.queue import dispatch
 from core.runs.run import Run
 from core.runs.store import RunStore
+from core.ui.run_actions import show_deleted
 from core.ui.wording import monitored, say_data, say_duration
 
 SECONDS = 2.0
@@ -31,6 +33,7 @@ def show_table(store: RunStore, runs: list[Run]) -> None:
 
 
 def _show(store: RunStore) -> None:
+    dispatch(store)
     runs = store.runs()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         words = st.text_input(
@@ -46,6 +49,7 @@ def _show(store: RunStore) -> None:
         selection_mode="single-row", hide_index=True, column_config=COLUMNS, height="auto",
     )  # fmt: skip
     st.caption(f"{len(shown)} of {len(runs)} runs. Click the box before a row to open it; click a heading to sort.")
+    show_deleted(store)
     if st.session_state[VIEW] == ONE:
         st.rerun()  # a row was clicked
 

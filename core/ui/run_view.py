@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.experiments import find_experiment
+from core.runs.queue import dispatch
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.run_curves import show_curves
@@ -38,9 +39,14 @@ def show_run(store: RunStore, run: Run) -> None:
 
 
 def _show(store: RunStore, run_id: str, was_final: bool) -> None:
-    run = store.get(run_id)
-    if run.is_final and not was_final:
-        st.rerun()  # the last time: from now on nothing moves
+    dispatch(store)
+    try:
+        run = store.get(run_id)
+    except UserError:  # deleted a moment ago
+        st.query_params.clear()
+        st.rerun()
+    if run.is_final != was_final:
+        st.rerun()  # it has ended, and from now on nothing moves; or somebody let it go on
     experiment = find_experiment(run.slug)
     show_header(store, run, experiment)
     tabs = st.tabs(TABS, key="run-tab", on_change="rerun")

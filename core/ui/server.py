@@ -16,6 +16,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.types import Receive, Scope, Send
 
+FIRST_LOOK = 4.0
+"""Seconds after which a new server looks at the queue: first it shows its first page."""
+
 WAITING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <title>Fovea</title><style>
 body { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; color: #64748b; background: transparent }
@@ -66,11 +69,14 @@ class LazyGradio:
 
     @asynccontextmanager
     async def lifespan(self, _app: Any) -> AsyncIterator[None]:
-        """End the demos with the server."""
+        """Look after the queue while the server runs, and end the demos with it."""
         self._listen_for_the_end()
+        closing = threading.Event()
+        threading.Thread(target=_look_after_runs, args=(closing,), name="queue", daemon=True).start()
         try:
             yield
         finally:
+            closing.set()
             self._closing.set()
             if self._life is not None:
                 await self._life
@@ -114,6 +120,15 @@ class LazyGradio:
             if ready.done():
                 raise
             ready.set_exception(error)
+
+
+def _look_after_runs(closing: threading.Event) -> None:
+    """Find dead workers and start what is queued, also while nobody has a page open."""
+    if closing.wait(FIRST_LOOK):
+        return
+    from core.runs.queue import keep_dispatching  # noqa: PLC0415 - takes a second, which the first page needs first
+
+    keep_dispatching(closing)
 
 
 def _is_page(scope: Scope) -> bool:

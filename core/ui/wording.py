@@ -9,7 +9,7 @@ from typing import Any
 
 from core.config import Knob
 from core.experiments.experiment import SYNTHETIC, Experiment
-from core.runs.run import Run
+from core.runs.run import SCHEDULED, Run
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -108,6 +108,8 @@ def say_status(run: Run) -> str:
         return run.reason or "It has ended."
     if run.stopping:
         return "It was asked to stop and ends after its current step. The best epoch is kept."
+    if run.status == SCHEDULED and not run.worker:
+        return "It is queued and starts by itself when the runs before it have ended."
     if not progress.steps:
         return f"{run.reason or 'The worker process is starting.'} This takes a few seconds."
     now = min(progress.epoch + 1, progress.epochs)

@@ -1,0 +1,113 @@
+"""What can be done with a run. Which buttons there are follows from its state and from nothing else."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import UserError
+from core.experiments.experiment import Experiment
+from core.runs import control
+from core.runs.queue import move, place_of
+from core.runs.run import FINISHED, SCHEDULED, Run
+from core.runs.store import RunStore
+from core.ui.choice import choice_of
+
+MOST_EPOCHS = 10_000
+
+
+def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
+    """Draw the buttons in a row: what is wanted most often first."""
+    with st.container(horizontal=True, width="content", vertical_alignment="center"):
+        if run.status == SCHEDULED and not run.worker:
+            _show_queued(store, run)
+        elif not run.is_final:
+            _show_under_way(store, run)
+        elif run.status != FINISHED:
+            _button("Resume", ":material/resume:", control.resume, store, run, primary=True,
+                    help="Goes on from the last whole epoch, as if it had never been interrupted.")  # fmt: skip
+        if st.button(
+            "Try it on a picture", icon=":material/image_search:", disabled=not run.best_epoch,
+            help=None if run.best_epoch else "Possible after the first epoch.",
+        ):  # fmt: skip
+            st.switch_page("predict.py", query_params={"run": run.id, "experiment": run.slug})
+        _show_more(store, run, experiment)
+
+
+def _show_queued(store: RunStore, run: Run) -> None:
+    place, last = place_of(run, store.runs()), len(store.runs())
+    _button("Cancel", ":material/cancel:", RunStore.request_stop, store, run, primary=True,
+            help="Takes it out of the queue; nothing was trained yet.")  # fmt: skip
+    if place > 1:
+        _button("Sooner", ":material/arrow_upward:", lambda store, run_id: move(store, run_id, -1), store, run)
+    if place < last:
+        _button("Later", ":material/arrow_downward:", lambda store, run_id: move(store, run_id, 1), store, run)
+
+
+def _show_under_way(store: RunStore, run: Run) -> None:
+    _button("Stop", ":material/stop:", RunStore.request_stop, store, run, primary=True, disabled=run.stopping,
+            help="Stops after the current step and keeps the best epoch.")  # fmt: skip
+
+
+def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
+    """Draw what is wanted seldom, or ends something."""
+    with st.popover("More", icon=":material/more_horiz:"):
+        if st.button("Train again", icon=":material/content_copy:", help="Opens Train with these settings."):
+            _clone(run, experiment)
+        if run.status != SCHEDULED or run.worker:
+            _show_prolong(store, run)
+        if not run.is_final:
+            _button("Kill", ":material/dangerous:", control.kill, store, run,
+                    help="Ends it now. Its last whole epoch is kept, and it can be resumed from there.")  # fmt: skip
+        else:
+            _button("Delete", ":material/delete:", RunStore.delete, store, run,
+                    help="Puts it aside. All runs has it among the deleted, to be brought back.")  # fmt: skip
+
+
+def _show_prolong(store: RunStore, run: Run) -> None:
+    epochs = st.number_input("Epochs to add", 1, MOST_EPOCHS, 10, key=f"prolong-{run.id}")
+    st.caption(control.say_consequence(run, epochs))
+    _button("Prolong", ":material/more_time:", lambda store, run_id: control.extend(store, run_id, epochs), store, run)
+
+
+def _button(
+    label: str, icon: str, act: Callable[[RunStore, str], object], store: RunStore, run: Run, *, primary: bool = False,
+    disabled: bool = False, help: str | None = None,
+) -> None:  # fmt: skip
+    st.button(
+        label, icon=icon, key=f"{label.lower()}-{run.id}", on_click=_try, args=(act, store, run.id), help=help,
+        disabled=disabled, type="primary" if primary else "secondary",
+    )  # fmt: skip
+
+
+def _try(act: Callable[[RunStore, str], object], store: RunStore, run_id: str) -> None:
+    """Act; the state may have moved since the button was drawn, and then the reason is told."""
+    try:
+        act(store, run_id)
+    except UserError as error:
+        st.toast(str(error), icon=":material/info:")
+
+
+def _clone(run: Run, experiment: Experiment) -> None:
+    try:
+        choice = choice_of(run.slug, experiment.read_config(run.config))
+    except UserError as error:
+        st.error(f"These settings come from another version of Fovea. {error}")
+        return
+    st.switch_page("train.py", query_params=choice.as_query())
+
+
+def show_deleted(store: RunStore) -> None:
+    """Draw the deleted runs, each to be brought back, and a way to be rid of them."""
+    deleted = store.runs(deleted=True)
+    if not deleted:
+        return
+    with st.expander(f"Deleted: {len(deleted)}", icon=":material/delete:"):
+        for run in deleted:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{run.name}** · {run.slug} · run {run.short_id}", width="stretch")
+                _button("Bring back", ":material/undo:", RunStore.restore, store, run)
+        st.caption("Erasing removes their checkpoints, pictures, curves and logs for ever.")
+        if st.button("Erase all of them", icon=":material/delete_forever:"):
+            with st.spinner("Erasing …"):
+                control.erase_deleted(store)
+            st.rerun()
