@@ -61,6 +61,12 @@ class Recorder(Protocol):
     def stop_requested(self) -> bool:
         """Say whether the user asked to stop."""
 
+    def unwritten(self) -> list[Any]:
+        """Return what was taken and may not be written yet, for the checkpoint to keep: plain numbers and strings."""
+
+    def take_again(self, unwritten: list[Any]) -> None:
+        """Take what an earlier attempt of this run left unwritten; what was written after all is not written twice."""
+
     def epochs_wanted(self) -> int:
         """Return how many epochs the run is to have by now; less than the config's changes nothing."""
 
@@ -172,10 +178,13 @@ class Trainer:
         values = {f"val/{key}": value for key, value in scores.items()}
         values |= self._trained | {"learning_rate": self.stepper.learning_rate}
         self.stepper.end_epoch(scores.get("loss", self._trained["train/loss"]))
-        self._keep(scores)
+        if self._is_best(scores):
+            self.best = Best(self.epoch, scores)
+            self._save_best()
         values["val/seconds"] = time.perf_counter() - start
         self.recorder.record_epoch(self.epoch, values)
         self.recorder.record_progress(self._progress())
+        self._save_last()
 
     @torch.inference_mode()
     def evaluate(self, *, draw: bool = False) -> dict[str, float]:
@@ -193,16 +202,17 @@ class Trainer:
             self.recorder.record_pictures(self.epoch, pictures)
         return scores.compute()
 
-    def _keep(self, scores: dict[str, float]) -> None:
-        """Store this epoch as the last, and as the best if it is; without a validation split the last is the best."""
-        if self._is_best(scores):
-            self.best = Best(self.epoch, scores)
-            self._save_best()
+    def _save_last(self) -> None:
+        """Store this epoch as the last, with what is recorded of it: a crash from now on loses nothing of either."""
         state = {"epoch": self.epoch, "step": self.step, "best_epoch": self.best.epoch, "best_scores": self.best.scores}
-        save_state(self.folder / LAST, state | {"seconds": self._seconds(), "stepper": self.stepper.state()})
+        state |= {"seconds": self._seconds(), "unwritten": self.recorder.unwritten()}
+        save_state(self.folder / LAST, state | {"stepper": self.stepper.state()})
 
     def _is_best(self, scores: dict[str, float]) -> bool:
-        """Say whether an epoch is the best so far; of two with the same score, the one with the lower loss is."""
+        """Say whether an epoch is the best so far: of two with the same score, the one with the lower loss is.
+
+        Without a validation split every epoch is.
+        """
         key, best = self.task.monitor.key, self.best
         if not scores or not best.epoch:
             return True
@@ -228,6 +238,7 @@ class Trainer:
             self.epoch, self.step, self._seconds_before = state["epoch"], state["step"], state["seconds"]
             self.best = Best(state["best_epoch"], state["best_scores"])
             self.stepper.load_state(state["stepper"])
+            self.recorder.take_again(state["unwritten"])
             if self.config.patience and self.epoch - self.best.epoch >= self.config.patience:
                 self._forgiven = self.epoch  # it had ended for want of improvement, and was prolonged all the same
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cv2
 
@@ -29,7 +29,8 @@ class StoreRecorder:
         self.store = store
         self.run_id = run_id
         self.pictures_folder: Path = store.folder(run_id) / "pictures"
-        self._points: queue.SimpleQueue[tuple[str, Point]] = queue.SimpleQueue()
+        self._points: list[tuple[str, Point]] = []
+        self._lock = threading.Lock()
         self._progress = Progress()
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._orders = Orders(stop=False, epochs=0)
@@ -81,6 +82,17 @@ class StoreRecorder:
         """Remember how far the run is; the next heartbeat tells it."""
         self._progress = Progress(**asdict(progress))
 
+    def unwritten(self) -> list[tuple[str, int, float, float]]:
+        """Return key, step, value and time of the points that may not be in the store yet."""
+        with self._lock:
+            return [(key, step, value, at) for key, (step, value, at) in self._points]
+
+    def take_again(self, unwritten: list[Any]) -> None:
+        """Take the points of an earlier attempt that never reached the store."""
+        new = [each for each in unwritten if each[1] > self._recorded.get(each[0], -1)]
+        with self._lock:
+            self._points += [(key, (step, value, at)) for key, step, value, at in new]
+
     def stop_requested(self) -> bool:
         """Say whether the last heartbeat brought back a request to stop.
 
@@ -96,10 +108,12 @@ class StoreRecorder:
         return self._orders.epochs
 
     def _take(self, values: dict[str, float], step: int) -> None:
-        at = time.time()
+        at, new = time.time(), []
         for key, value in values.items():
             if step > self._recorded.get(key, -1):  # a resumed run repeats the steps since its last checkpoint
-                self._points.put((key, (step, value, at)))
+                new.append((key, (step, value, at)))
+        with self._lock:
+            self._points += new
 
     def _write(self) -> None:
         try:
@@ -115,11 +129,12 @@ class StoreRecorder:
             self._failure = error
 
     def _flush(self) -> None:
-        points = []
-        while not self._points.empty():
-            points.append(self._points.get())
+        with self._lock:
+            points = self._points.copy()
         if points:
             self.store.log_points(self.run_id, points)
+            with self._lock:
+                del self._points[: len(points)]  # not before they are written: until then checkpoints keep them too
         said = ""
         while not self._sayings.empty():
             said = self._sayings.get()

@@ -135,6 +135,12 @@ class MemoryRecorder:
     def record_progress(self, progress: Progress) -> None:
         self.progress.append(progress)
 
+    def unwritten(self) -> list[Any]:
+        return []
+
+    def take_again(self, unwritten: list[Any]) -> None:
+        assert unwritten == []
+
     def epochs_wanted(self) -> int:
         return self.wanted
 

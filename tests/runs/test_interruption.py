@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.xdist_group("workers"), pytest.mark.slow]
 
 SAME = {"precision": "fp32", "memory_format": "contiguous", "device": "cpu", "seed": 5}
 KINDS: dict[str, dict[str, Any]] = {
-    "objects": {"epochs": 6, "per_class": 2, "batch_size": 16, "size": 32},
-    "vessels": {"epochs": 5, "patch": 32, "patches": 4, "batch_size": 2, "validation": 0.4},
-    "blots": {"epochs": 4},
+    "objects": {"epochs": 40, "per_class": 2, "batch_size": 16, "size": 32},
+    "vessels": {"epochs": 16, "patch": 32, "patches": 4, "batch_size": 2, "validation": 0.4},
+    "blots": {"epochs": 12},
 }
 PICTURES = {"objects": 250, "vessels": 6, "blots": 24}
 KILLS = {"objects": 7, "vessels": 7, "blots": 6}
@@ -72,11 +72,12 @@ def _curves(store: RunStore, run: Run) -> dict[str, list[tuple[int, float]]]:
 def test_a_run_whose_worker_is_killed_again_and_again_ends_bit_for_bit_as_if_it_never_was(
     store: RunStore, slug: str, data: Path, whole: Run
 ) -> None:
-    assert whole.seconds is not None
     run = start(store, slug, data)
     chance, killed = random.Random(slug), 0
     for _ in range(KILLS[slug]):
-        time.sleep(chance.uniform(0.5, 3.0 + whole.seconds))
+        if chance.random() < 0.7:  # in the midst of training; else while it starts or reads its data
+            until(store, run.id, lambda each: each.reason == "Training." or each.is_final)
+        time.sleep(chance.uniform(0.0, 1.5))
         before = store.get(run.id)
         if before.is_final:
             break  # it was faster than the killer
@@ -89,7 +90,7 @@ def test_a_run_whose_worker_is_killed_again_and_again_ends_bit_for_bit_as_if_it_
         assert "SIGKILL" in dead.reason or "without a word" in dead.reason
         killed += 1
         resume(store, run.id)
-    assert killed >= 2
+    assert killed >= 4
     ended = until(store, run.id, lambda each: each.is_final)
     assert ended.status == FINISHED, ended.reason
     assert ended.attempt == killed + 1
@@ -101,19 +102,31 @@ def test_a_run_whose_worker_is_killed_again_and_again_ends_bit_for_bit_as_if_it_
     assert all(equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
-def test_kill_resume_and_prolong_a_run(store: RunStore, slug: str, data: Path) -> None:
-    epochs = KINDS[slug]["epochs"]
-    run = start(store, slug, data)
+def test_a_run_that_was_killed_on_request_goes_on_and_can_be_stopped(store: RunStore, slug: str, data: Path) -> None:
+    run = start(store, slug, data, epochs=500)
     until(store, run.id, lambda each: each.progress.epoch >= 1)
     ended = kill(store, run.id)
     assert ended.status == KILLED
     assert ended.reason.startswith("Killed on request.")
     assert not is_alive(ended.worker, unknown=True)
     resume(store, run.id)
-    assert until(store, run.id, lambda each: each.is_final).status == FINISHED
-    assert extend(store, run.id, 2).config["epochs"] == epochs + 2
-    prolonged = until(store, run.id, lambda each: each.is_final)
+    again = until(store, run.id, lambda each: each.progress.epoch > ended.progress.epoch)
+    assert again.attempt == 2
+    store.request_stop(run.id)
+    assert until(store, run.id, lambda each: each.is_final).status == KILLED
+    steps = [step for step, _, _ in store.history(run.id, "learning_rate")]
+    assert steps == list(range(1, len(steps) + 1))
+
+
+def test_a_finished_run_and_one_under_way_are_prolonged(store: RunStore, slug: str, data: Path, whole: Run) -> None:
+    epochs = KINDS[slug]["epochs"]
+    assert extend(store, whole.id, 2).config["epochs"] == epochs + 2
+    prolonged = until(store, whole.id, lambda each: each.is_final)
     assert prolonged.status == FINISHED, prolonged.reason
     assert prolonged.progress.epoch == epochs + 2
-    key = next(key for key in store.metric_keys(run.id) if key.startswith("train/"))
-    assert [step for step, _, _ in store.history(run.id, key)] == list(range(1, epochs + 3))
+    assert [step for step, _, _ in store.history(whole.id, "learning_rate")] == list(range(1, epochs + 3))
+    run = start(store, slug, data, epochs=500)
+    until(store, run.id, lambda each: each.progress.epoch >= 1)
+    extend(store, run.id, 3)
+    until(store, run.id, lambda each: each.progress.epochs == 503)
+    kill(store, run.id)
