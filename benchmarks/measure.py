@@ -99,9 +99,10 @@ ROWS = [
     Row("chest", "lite0-fixed", CHEST_SCORES, KERMANY, X_RAYS, "test", changes={"per_class": "1000"}),
     Row("chest", "lite0-last-stage", CHEST_SCORES, KERMANY, X_RAYS, "test", changes={"per_class": "1000"}),
     Row("chest", "lite0-tuned", CHEST_SCORES, KERMANY, X_RAYS, "test", changes={"per_class": "1000"}),
-    Row("pets", "lite0-unet", SHAPES, "pets_cats", PETS, "test"),
-    Row("pets", "unet", SHAPES, "pets_cats", PETS, "test"),
-    Row("pets", "resnet34-unet", SHAPES, "pets_cats", PETS, "test"),
+    *(
+        Row("pets", arm, SHAPES, "pets_cats", PETS, "test", changes={"denoise": "true"})
+        for arm in ("lite0-unet", "unet", "resnet34-unet")
+    ),
     Row("objects", "lite0-last-stage", AOI_SCORES, "objects_cifar10", CIFAR, "test"),
     Row("objects", "lite0-frozen", AOI_SCORES, "objects_cifar10", CIFAR, "test"),
     Row("objects", "small-cnn", AOI_SCORES, "objects_cifar10", CIFAR, "test"),

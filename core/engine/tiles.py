@@ -7,7 +7,14 @@ from torch import Tensor, nn
 
 Activation = Callable[[Tensor], Tensor]
 
-FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+Flips = tuple[tuple[int, ...], ...]
+"""Axes to flip, one tuple for each view of a picture that is averaged over."""
+
+AS_IT_IS: Flips = ((),)
+MIRRORED: Flips = ((), (-1,))
+"""With its mirror image: where up is always up."""
+ALL_FLIPS: Flips = ((), (-1,), (-2,), (-2, -1))
+"""With its three mirror images: where no side is up."""
 
 
 def softmax(logits: Tensor) -> Tensor:
@@ -17,7 +24,12 @@ def softmax(logits: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def predict_probabilities(
-    network: nn.Module, images: Tensor, *, tile: int = 0, flips: bool = False, activation: Activation = torch.sigmoid
+    network: nn.Module,
+    images: Tensor,
+    *,
+    tile: int = 0,
+    flips: Flips = AS_IT_IS,
+    activation: Activation = torch.sigmoid,
 ) -> Tensor:
     """Return the sigmoid of the network's logits, or what another activation makes of them.
 
@@ -26,16 +38,13 @@ def predict_probabilities(
         images: ``(N, C, H, W)``.
         tile: Side of the tiles in pixels; neighbours overlap by a quarter and are blended linearly. 0 predicts the
             picture in one piece.
-        flips: Average over the picture and its three mirror images (test-time augmentation).
+        flips: Views to average over (test-time augmentation).
         activation: Makes probabilities of logits: ``torch.sigmoid`` for one foreground, :func:`softmax` for classes.
 
     Returns:
         ``(N, K, H, W)`` float32, 0 to 1.
     """
-    turned = [
-        torch.flip(_predict(network, torch.flip(images, axes), tile, activation), axes)
-        for axes in (FLIPS if flips else ((),))
-    ]
+    turned = [torch.flip(_predict(network, torch.flip(images, axes), tile, activation), axes) for axes in flips]
     return torch.stack(turned).mean(dim=0)
 
 

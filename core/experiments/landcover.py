@@ -176,12 +176,13 @@ class LandcoverSetup(Setup[LandcoverConfig]):
     def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
         """Join the network with cross-entropy and mean IoU; careful prediction averages over flips where asked."""
         from core.data.landcover import render_labels
+        from core.engine.tiles import ALL_FLIPS, AS_IT_IS
         from core.tasks.semantic import SemanticTask
 
         own = self.config
         return SemanticTask(
             network, self.traits.classes, render_labels, auxiliary=own.auxiliary, tile=own.tile,
-            flips=own.test_flips and careful,
+            flips=ALL_FLIPS if own.test_flips and careful else AS_IT_IS,
         )  # fmt: skip
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":

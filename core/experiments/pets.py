@@ -84,6 +84,10 @@ class PetsConfig(RunConfig):
     )  # fmt: skip
     threshold: float = knob(0.5, "Probability from which a pixel counts as foreground.", low=0.01, high=0.99,
                             group="Prediction", advanced=True)  # fmt: skip
+    test_mirror: bool = knob(
+        False, "Average the prediction over the picture and its mirror image, twice the work. Used when a run is "
+        "evaluated or tried, not while it trains.", group="Prediction",
+    )  # fmt: skip
 
 
 class PetsSetup(Setup[PetsConfig]):
@@ -182,11 +186,13 @@ class PetsSetup(Setup[PetsConfig]):
 
     def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
         """Join the network with cross-entropy plus Dice, and with scores of things: Dice, IoU, boundary F1."""
+        from core.engine.tiles import AS_IT_IS, MIRRORED
         from core.tasks.segmentation import SegmentationTask
         from core.tasks.segmentation_losses import build_bce_dice
 
         loss = build_bce_dice(double_sigmoid=self.config.double_sigmoid)
-        return SegmentationTask(network, loss, threshold=self.config.threshold, outlines=True)
+        flips = MIRRORED if self.config.test_mirror and careful else AS_IT_IS
+        return SegmentationTask(network, loss, threshold=self.config.threshold, flips=flips, outlines=True)
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open all training pictures once, measure their colours where asked, and hold back a part for validation."""
@@ -290,9 +296,10 @@ class Pets(Experiment):
             {
                 "epochs": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
                 "gradient_clip": 1.0, "size": 192, "flip": True, "shift": 0.1, "scale": 0.2, "rotation": 15.0,
-                "colour": 0.2, "initialisation": "default", "frozen_stages": 4,
+                "colour": 0.2, "initialisation": "default", "frozen_stages": 4, "test_mirror": True,
             },
             {
+                "lite0-unet": {"epochs": 9, "size": 224},
                 "unet": {"epochs": 8, "learning_rate": 1e-3, "size": 128},
                 "resnet34-unet": {"learning_rate": 1e-3},
                 "resnet34-unet-standard": {"learning_rate": 1e-3},

@@ -108,12 +108,13 @@ class VesselsSetup(Setup[VesselsConfig]):
 
     def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
         """Join the network with its loss; careful prediction averages over flips where the config asks for it."""
+        from core.engine.tiles import ALL_FLIPS, AS_IT_IS
         from core.tasks.segmentation import SegmentationTask
         from core.tasks.segmentation_losses import build_bce_dice, build_focal_tversky
 
         own = self.config
         loss = build_bce_dice() if own.loss == "bce-dice" else build_focal_tversky(own.alpha, own.beta, own.gamma)
-        flips = own.test_flips and careful
+        flips = ALL_FLIPS if own.test_flips and careful else AS_IT_IS
         return SegmentationTask(network, loss, threshold=own.threshold, tile=own.tile, flips=flips)
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from core.data.labelled import LabelledPicture
 from core.data.raster import resize, shrink_to
 from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
-from core.engine.tiles import predict_probabilities
+from core.engine.tiles import AS_IT_IS, Flips, predict_probabilities
 from core.metrics.boundary import BoundaryScores
 from core.metrics.segmentation import BinarySegmentationScores
 
@@ -31,7 +31,7 @@ class SegmentationTask(Task):
     monitor = DICE
 
     def __init__(
-        self, network: nn.Module, loss: Loss, *, threshold: float = 0.5, tile: int = 0, flips: bool = False,
+        self, network: nn.Module, loss: Loss, *, threshold: float = 0.5, tile: int = 0, flips: Flips = AS_IT_IS,
         outlines: bool = False,
     ) -> None:  # fmt: skip
         """Join a network and a loss.

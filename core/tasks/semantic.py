@@ -15,7 +15,7 @@ from core.data.landcover import UNKNOWN
 from core.data.landcover_pictures import LandcoverPicture
 from core.data.raster import Pixels, shrink_to
 from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
-from core.engine.tiles import predict_probabilities, softmax
+from core.engine.tiles import AS_IT_IS, Flips, predict_probabilities, softmax
 from core.metrics.multiclass_segmentation import MulticlassSegmentationScores
 
 MIOU = Score(
@@ -41,7 +41,7 @@ class SemanticTask(Task):
 
     def __init__(
         self, network: nn.Module, classes: Sequence[str], render: Render, *, auxiliary: float = 0.0, tile: int = 0,
-        flips: bool = False,
+        flips: Flips = AS_IT_IS,
     ) -> None:  # fmt: skip
         """Join a network with cross-entropy over the labelled pixels.
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.engine.tiles import predict_probabilities
+from core.engine.tiles import ALL_FLIPS, predict_probabilities
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def test_the_average_over_flips_flips_with_the_picture(
     convolution: nn.Module, axes: tuple[int, ...], tile: int
 ) -> None:
     images = torch.randn(1, 2, 37, 52)
-    straight = predict_probabilities(convolution, images, tile=tile, flips=True)
-    mirrored = predict_probabilities(convolution, images.flip(axes), tile=tile, flips=True)
+    straight = predict_probabilities(convolution, images, tile=tile, flips=ALL_FLIPS)
+    mirrored = predict_probabilities(convolution, images.flip(axes), tile=tile, flips=ALL_FLIPS)
     torch.testing.assert_close(mirrored, straight.flip(axes))
     unaveraged = predict_probabilities(convolution, images.flip(axes), tile=tile)
     assert not torch.allclose(unaveraged, predict_probabilities(convolution, images, tile=tile).flip(axes), atol=1e-3)
