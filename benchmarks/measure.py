@@ -93,7 +93,7 @@ GELS = "gel crops, a fifth of the gels held back"
 BYOL_SCORES = ("accuracy",)
 
 ROWS = [
-    Row("aoi", "lite0-frozen", AOI_SCORES, NEU, "NEU surface defects, its `val/`, 360 pictures", "val"),
+    Row("aoi", "lite0-frozen", AOI_SCORES, NEU, "NEU surface defects, its `val/`, 30 pictures", "val"),
     Row("aoi", "lite0-frozen", AOI_SCORES, f"{NEU}/train", HELD_FIFTH, "test"),
     Row("aoi", "lite0-scratch", AOI_SCORES, f"{NEU}/train", HELD_FIFTH, "test"),
     Row("chest", "lite0-fixed", CHEST_SCORES, KERMANY, X_RAYS, "test", changes={"per_class": "1000"}),
@@ -115,6 +115,8 @@ ROWS = [
             changes={"validation": "0.2"})
         for arm in ("pix2pix", "reported", "slow-discriminator", "wide-generator", "smooth-labels")
     ),
+    Row("blots", "reported", ("ssim", "l1", "psnr", "profile_correlation"), "blots_gel_bands", GELS, "val", "reported",
+        {"validation": "0.2"}),
     *(Row("landcover", arm, ("miou",)) for arm in ("lite0-unet", "lite0-unet-scratch", "deeplabv3", "fcn32s")),
     Row("byol", "pretrain", ("knn_accuracy",)),
     *(
@@ -157,12 +159,14 @@ def measure(row: Row, pictures: Path) -> dict[str, Any]:
     trained = _run([*row.command(str(pictures / row.data) if row.data else ""), "--wait", "--json"])
     wall = time.perf_counter() - start
     facts = _run(["show", trained["run"], "--json"])["facts"]
-    scores = trained["best"]
+    scores, human = trained["best"], {}
     if row.split:
-        scores = _run(["evaluate", trained["run"], "--split", row.split, "--json"])["scores"]
+        found = _run(["evaluate", trained["run"], "--split", row.split, "--json"])
+        scores, human = found["scores"], found["second_observer"]
     kept = {key: scores[key] for key in row.scores}
+    seen = {key: human[key] for key in row.scores if key in human}
     told = {key: facts[key] for key in ("commit", "machine", "fingerprint", "parameters", "device") if key in facts}
-    return {"scores": kept, "wall": round(wall, 1), "epoch": trained["epoch"], **told}
+    return {"scores": kept, "second_observer": seen, "wall": round(wall, 1), "epoch": trained["epoch"], **told}
 
 
 def _run(words: list[str]) -> dict[str, Any]:
@@ -188,11 +192,15 @@ def render_table(kept: dict[str, Any]) -> str:
 
 
 def _render(row: Row, measured: dict[str, Any]) -> str:
-    scores = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in measured["scores"].items())
+    human = measured.get("second_observer", {})
+    scores = ", ".join(
+        f"{key.replace('_', ' ')} {value:.4g}" + (f" (second observer {human[key]:.4g})" if key in human else "")
+        for key, value in ((key, measured["scores"][key]) for key in row.scores)
+    )
     reported = "; ".join(
         f"{each.score.replace('_', ' ')} {each.value:g} ({each.source})"
         for each in find_experiment(row.slug).reported
-        if each.arm == row.arm and row.recipe != "quick"
+        if each.arm == row.arm and each.score in row.scores and row.recipe != "quick"
     )
     judged = {"": "validation part", "val": "validation part", "test": "test"}[row.split]
     said = row.said if row.data else f"drawn, {judged}"

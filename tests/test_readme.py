@@ -2,6 +2,8 @@
 
 import argparse
 import re
+import subprocess
+import sys
 
 from core.cli import build_parser
 from core.experiments import catalogue
@@ -33,6 +35,13 @@ def test_every_experiment_arm_and_recipe_stands_in_the_readme() -> None:
         row = next((line for line in README.splitlines() if line.startswith(f"| `{slug}` |")), "")
         for word in (*(arm.slug for arm in experiment.arms), *(recipe.slug for recipe in experiment.recipes)):
             assert f"`{word}`" in row, f"{slug}: {word}"
+
+
+def test_the_measured_table_is_what_the_program_prints() -> None:
+    program = [sys.executable, "benchmarks/measure.py", "--table"]
+    printed = subprocess.run(program, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
+    assert printed.count("\n") > 5
+    assert printed in README, "put the output of benchmarks/measure.py --table into the README"
 
 
 def test_every_environment_variable_of_ours_stands_in_the_readme() -> None:

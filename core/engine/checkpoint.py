@@ -7,9 +7,10 @@ so that one atomic rename replaces both and a crash can never pair new weights w
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -92,13 +93,8 @@ def fingerprint_of(network: nn.Module) -> str:
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Write what a run needs to go on."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / STATE
-    draft = target.with_suffix(".tmp")
-    with draft.open("wb") as file:
+    with _replacing(folder / STATE) as file:
         torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(target)
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
@@ -119,12 +115,22 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a crash leaves either the old or the new one."""
-    draft = path.with_name(path.name + ".tmp")
-    with draft.open("wb") as file:
+    with _replacing(path) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write that takes the place of another when it is whole and on the disk; else nothing is left."""
+    draft = path.with_name(path.name + ".tmp")
+    try:
+        with draft.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _opened(folder: Path) -> Any:

@@ -1,6 +1,8 @@
 """Why a worker is gone: what can be known from outside, in a sentence with what to do."""
 
+import errno
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from core.runs.run import Run
@@ -47,13 +49,24 @@ def say_killed(run: Run) -> str:
 def say_failure(error: Exception) -> str:
     """Return what an exception that ended a run means, and what to do where that is known."""
     text = f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
+    if (
+        (isinstance(error, OSError) and error.errno == errno.ENOSPC)
+        or "disk is full" in text
+        or "File too large" in text
+    ):
         return "The disk is full. Make room or set FOVEA_HOME to another disk, then resume the run."
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return f"Memory did not suffice: lower batch_size or size, then start the run again. ({text[:200]})"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename} could not be read or written ({error.strerror}). Put that right, then resume the run."
     return f"{text}. The log has the details."
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and those it came from: torch wraps what the disk says."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _exit_code(path: Path) -> int | None:

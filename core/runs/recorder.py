@@ -13,6 +13,7 @@ import cv2
 
 from core.engine import trainer
 from core.engine.task import SamplePicture
+from core.runs.patience import patiently
 from core.runs.run import Orders, Progress
 from core.runs.store import Point, RunStore
 from core.runs.usage import Usage
@@ -33,6 +34,7 @@ class StoreRecorder:
         self._lock = threading.Lock()
         self._progress = Progress()
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._said = ""
         self._orders = Orders(stop=False, epochs=0)
         self._recorded = store.last_steps(run_id)
         self._usage = Usage()
@@ -71,12 +73,12 @@ class StoreRecorder:
         for each in pictures:
             bgr = cv2.cvtColor(each.pixels, cv2.COLOR_RGB2BGR)
             cv2.imwrite(str(folder / f"{each.name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        self.store.publish(self.run_id, f"pictures/{epoch:05d}")
+        patiently(lambda: self.store.publish(self.run_id, f"pictures/{epoch:05d}"))
 
     def record_best(self, epoch: int, scores: dict[str, float]) -> None:
         """Record the best epoch so far."""
-        self.store.set_best(self.run_id, epoch, scores)
-        self.store.publish(self.run_id, "checkpoint/best")
+        patiently(lambda: self.store.set_best(self.run_id, epoch, scores))
+        patiently(lambda: self.store.publish(self.run_id, "checkpoint/best"))
 
     def record_progress(self, progress: trainer.Progress) -> None:
         """Remember how far the run is; the next heartbeat tells it."""
@@ -119,14 +121,17 @@ class StoreRecorder:
         try:
             last_beat = 0.0
             while not self._closing.wait(FLUSH_SECONDS):
-                self._flush()
+                patiently(self._flush)
                 if time.monotonic() - last_beat > BEAT_SECONDS:
-                    self._orders = self.store.beat(self.run_id, self._progress, self._usage.read())
+                    self._orders = patiently(self._beat)
                     last_beat = time.monotonic()
-            self._flush()
-            self.store.beat(self.run_id, self._progress)
+            patiently(self._flush)
+            patiently(self._beat)
         except Exception as error:  # handed to the training thread, which fails with it
             self._failure = error
+
+    def _beat(self) -> Orders:
+        return self.store.beat(self.run_id, self._progress, self._usage.read())
 
     def _flush(self) -> None:
         with self._lock:
@@ -135,8 +140,8 @@ class StoreRecorder:
             self.store.log_points(self.run_id, points)
             with self._lock:
                 del self._points[: len(points)]  # not before they are written: until then checkpoints keep them too
-        said = ""
         while not self._sayings.empty():
-            said = self._sayings.get()
-        if said:
-            self.store.say(self.run_id, said)
+            self._said = self._sayings.get()
+        if self._said:
+            self.store.say(self.run_id, self._said)
+            self._said = ""

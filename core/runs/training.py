@@ -19,6 +19,7 @@ from core.experiments import find_experiment
 from core.experiments.setup import Setup
 from core.paths import PROJECT
 from core.runs.measures import count_work, measure_peak_memory
+from core.runs.patience import patiently
 from core.runs.recorder import StoreRecorder
 from core.runs.run import Run
 from core.runs.store import RunStore
@@ -66,7 +67,7 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
             "data": " ".join(data.notes),
         }
         facts |= {"start": " ".join(begun)} if begun else {}
-        store.add_facts(run.id, facts)
+        patiently(lambda: store.add_facts(run.id, facts))
         say(f"attempt: {run.attempt}")
         for key, value in facts.items():
             say(f"{key}: {value}")
@@ -75,7 +76,8 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         card = build_card(setup, run.id, facts)
         trainer = Trainer(task, data, config, recorder, compute=compute, folder=folder, card=card)
         outcome = trainer.fit(resume=True)
-        store.add_facts(run.id, {"peak_memory": str(measure_peak_memory(compute))})
+        peak = str(measure_peak_memory(compute))
+        patiently(lambda: store.add_facts(run.id, {"peak_memory": peak}))
         return outcome
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.runs.causes import say_failure
+from core.runs.patience import patiently
 from core.runs.queue import dispatch
 from core.runs.requirements import needed_run
+from core.runs.reserve import keep_reserve, release_reserve
 from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.slots import held_slot
 from core.runs.store import RunStore
@@ -26,6 +28,7 @@ def work(store: RunStore, run_id: str) -> str:
         UserError: If another process has taken the run.
     """
     run = store.claim(run_id)
+    keep_reserve()
     try:
         return _work(store, run)
     finally:
@@ -71,7 +74,9 @@ def _train(store: RunStore, run: Run) -> str:
 
 def _end(store: RunStore, run: Run, status: str, reason: str) -> str:
     print(f"{status}: {reason}", flush=True)  # noqa: T201 - the log is the worker's standard output
-    store.finish(run.id, status, reason)
+    if status == FAILED:
+        release_reserve()
+    patiently(lambda: store.finish(run.id, status, reason))
     return status
 
 

@@ -1,0 +1,178 @@
+"""The queue: who starts when, and that nothing is lost or started twice."""
+
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.runs.control import erase_deleted, resume
+from core.runs.launcher import launch
+from core.runs.liveness import this_process
+from core.runs.queue import dispatch, move, place_of, queued
+from core.runs.run import FAILED, FINISHED, KILLED, SCHEDULED, Progress
+from core.runs.store import RunStore
+from tests.runs.test_worker import TINY, until
+
+CONFIG = find_experiment("vessels").config(recipe="quick").as_values()
+
+
+class CountingExecutor:
+    """Starts nothing, and says what it was asked to start; this process stands for the worker."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    def start(self, store: RunStore, run_id: str) -> None:
+        self.started.append(run_id)
+        store.name_worker(run_id, this_process())
+
+
+@pytest.fixture(autouse=True)
+def _two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOVEA_SLOTS", "2")
+
+
+def record(store: RunStore, count: int) -> list[str]:
+    return [store.create("vessels", CONFIG, name=str(number)).id for number in range(count)]
+
+
+def test_runs_start_in_their_order_and_no_more_than_may_at_once(store: RunStore) -> None:
+    ids, executor = record(store, 4), CountingExecutor()
+    assert [run.id for run in dispatch(store, executor)] == ids[:2]
+    assert dispatch(store, executor) == []
+    assert [place_of(store.get(each), store.runs()) for each in ids] == [0, 0, 1, 2]
+    store.finish(ids[0], FINISHED, "done")
+    assert [run.id for run in dispatch(store, executor)] == [ids[2]]
+    assert executor.started == ids[:3]
+
+
+@pytest.mark.parametrize(
+    ("at", "places", "order"),
+    [(3, -1, "0132"), (3, -9, "3012"), (0, 1, "1023"), (0, 9, "1230"), (1, 1, "0213"), (2, 0, "0123")],
+)
+def test_the_order_can_be_changed(store: RunStore, at: int, places: int, order: str) -> None:
+    ids = record(store, 4)
+    move(store, ids[at], places)
+    assert "".join(run.name for run in queued(store.runs())) == order
+
+
+def test_a_run_under_way_has_no_place_to_change(store: RunStore) -> None:
+    (run_id,) = record(store, 1)
+    dispatch(store, CountingExecutor())
+    with pytest.raises(UserError, match="only a queued run"):
+        move(store, run_id, 1)
+
+
+def test_servers_that_dispatch_at_once_start_each_run_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOVEA_SLOTS", "9")
+    ids, executor = record(store, 8), CountingExecutor()
+    servers = [threading.Thread(target=dispatch, args=(RunStore(), executor)) for _ in range(4)]
+    for server in servers:
+        server.start()
+    for server in servers:
+        server.join()
+    assert sorted(executor.started) == sorted(ids)
+
+
+def test_a_cancelled_run_never_starts(store: RunStore) -> None:
+    first, second = record(store, 2)
+    assert store.request_stop(first).status == KILLED
+    assert [run.id for run in dispatch(store, CountingExecutor())] == [second]
+
+
+def test_a_run_that_cannot_be_started_fails_and_the_rest_goes_on(store: RunStore) -> None:
+    ids = record(store, 2)
+
+    class BrokenOnce(CountingExecutor):
+        def start(self, store: RunStore, run_id: str) -> None:
+            if run_id == ids[0]:
+                raise OSError(11, "Resource temporarily unavailable")
+            super().start(store, run_id)
+
+    assert [run.id for run in dispatch(store, BrokenOnce())] == [ids[1]]
+    assert store.get(ids[0]).status == FAILED
+    assert "could not be started" in store.get(ids[0]).reason
+
+
+def test_a_deleted_run_comes_back_as_it_was_until_it_is_erased(store: RunStore) -> None:
+    kept, gone = record(store, 2)
+    for run_id in (kept, gone):
+        store.log_points(run_id, [("val/dice", (1, 0.5, 1.0))])
+        store.finish(run_id, FINISHED, "done")
+        (store.folder(run_id) / "checkpoint").mkdir()
+    store.delete(kept)
+    assert [run.id for run in store.runs()] == [gone]
+    assert [run.id for run in store.runs(deleted=True)] == [kept]
+    store.restore(kept)
+    assert store.get(kept).status == FINISHED
+    assert store.history(kept, "val/dice") == [(1, 0.5, 0.001 * int(1000 * 1.0))]
+    folder = store.folder(gone)
+    store.delete(gone)
+    assert erase_deleted(store) == 1
+    assert not folder.exists()
+    assert store.runs(deleted=True) == []
+    assert [run.id for run in store.runs()] == [kept]
+
+
+def test_only_a_run_that_has_ended_is_deleted(store: RunStore) -> None:
+    (run_id,) = record(store, 1)
+    with pytest.raises(UserError, match="stop or kill it"):
+        store.delete(run_id)
+
+
+def test_a_finished_run_is_not_resumed_but_prolonged(store: RunStore) -> None:
+    (run_id,) = record(store, 1)
+    store.finish(run_id, FINISHED, "done")
+    with pytest.raises(UserError, match="prolong it"):
+        resume(store, run_id)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("workers")
+def test_thirty_queued_runs_all_end_in_order_and_none_twice(
+    store: RunStore, store_home: Path, drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes: dict[str, Any] = TINY | {"epochs": 1, "patches": 1}
+    config = find_experiment("vessels").config(recipe="quick", data=str(drive), changes=changes)
+    runs = [launch(store, "vessels", config, name=str(number)) for number in range(30)]
+    closing, trouble = threading.Event(), list[Exception]()
+
+    def act(each: Any) -> None:
+        own = RunStore()
+        while not closing.is_set():
+            try:
+                each(own)
+            except Exception as error:  # whatever it is, the test must tell
+                trouble.append(error)
+
+    notes = [store.create("vessels", CONFIG, name="note").id for _ in range(4)]
+    for each in notes:
+        store.finish(each, FINISHED, "only written to")
+    actors = [threading.Thread(target=act, args=(lambda own: own.runs(),)) for _ in range(5)]
+    actors += [
+        threading.Thread(target=act, args=(lambda own, each=each: own.beat(each, Progress(step=1)),)) for each in notes
+    ]
+    for actor in actors:
+        actor.start()
+    try:
+        ended = [until(store, run.id, lambda each: each.is_final, seconds=600) for run in runs]
+    finally:
+        closing.set()
+        for actor in actors:
+            actor.join()
+    assert trouble == []
+    assert [run.status for run in ended] == [FINISHED] * 30, [run.reason for run in ended]
+    assert all(run.attempt == 1 and len(store.history(run.id, "val/dice")) == 1 for run in ended)
+    begun = [run.started or 0.0 for run in ended]
+    assert all(later > earlier for earlier, later in zip(begun[:-2], begun[2:], strict=True))
+    for moment in begun:
+        assert sum((run.started or 0) <= moment < (run.ended or 0) for run in ended) <= 2
+    with sqlite3.connect(store_home / "mlflow.db") as database:
+        assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert os.environ["FOVEA_SLOTS"] == "2"
+    assert not [run for run in store.runs() if run.status == SCHEDULED]
