@@ -46,12 +46,15 @@ def print_json(document: Any) -> int:
 def follow(store: "RunStore", run_id: str) -> "Run":
     """Tell each epoch and each change of state on standard error until the run has ended."""
     from core.runs.queue import dispatch, place_of
+    from core.runs.run import SCHEDULED
 
     said = ""
     while True:
-        dispatch(store)
         run: Run = store.get(run_id)
-        place = place_of(run, store.runs())
+        place = 0
+        if run.status == SCHEDULED and not run.worker:
+            dispatch(store)
+            place = place_of(run, store.runs())
         line = f"{run.state}  epoch {run.progress.epoch}/{run.progress.epochs}  {say_best(run)}"
         line = f"{run.state}, place {place}" if place else line
         if line != said:

@@ -167,3 +167,31 @@ def test_a_phone_shows_a_page_without_scrolling_sideways(path: str, open_tab: Ca
         "[document.documentElement, document.querySelector('[data-testid=stMain]')].map(each => each.scrollWidth)"
     )
     assert max(wide) <= 390
+
+
+def test_a_run_is_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, pictures: Path) -> None:
+    page, store = tab.page, RunStore()
+    run = start_training(page, tab.server, pictures, epochs=60)
+    wait_until(lambda: store.get(run.id).progress.epoch >= 1)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped on request")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    wait_until(lambda: store.get(run.id).attempt == 2)
+    expect(page.get_by_text("Training epoch")).to_be_visible()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("spinbutton", name="Epochs to add").fill("3")
+    page.get_by_role("spinbutton", name="Epochs to add").press("Enter")
+    expect(page.get_by_text("the cycle of 63 epochs")).to_be_visible()
+    page.get_by_role("button", name="Prolong").click()
+    wait_until(lambda: store.get(run.id).config["epochs"] == 63)
+    page.get_by_role("button", name="Kill").click()
+    expect(page.get_by_text("Killed on request.")).to_be_visible()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("Deleted: 1").click()
+    page.get_by_role("button", name="Bring back").click()
+    expect(page.get_by_text("Killed on request.")).to_be_visible()
+    assert [each.id for each in store.runs()] == [run.id]
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("button", name="Train again").click()
+    expect(page.get_by_text("--set epochs=63")).to_be_visible()
