@@ -94,20 +94,29 @@ def say_consequence(run: Run, epochs: int) -> str:
 
 
 def erase_deleted(store: RunStore) -> int:
-    """Remove all deleted runs for ever, with their checkpoints, pictures and logs; return how many."""
+    """Remove all deleted runs for ever, with their checkpoints, pictures and logs; return how many.
+
+    Raises:
+        UserError: If the store is a tracking server, which erases by itself, or refuses.
+    """
     runs = store.runs(deleted=True)
-    for run in runs:
-        folder = store.folder(run.id)
+    if not runs:
+        return 0
+    if store.uri.startswith("http"):
+        raise UserError(f"Runs on {store.uri} are erased on that machine, by `mlflow gc`; here they stay deleted.")
+    folders = [store.folder(run.id) for run in runs]
+    words = ["-m", "mlflow", "gc", "--backend-store-uri", store.uri, "--tracking-uri", store.uri]
+    done = subprocess.run(
+        [sys.executable, *words, "--run-ids", ",".join(run.id for run in runs)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        raise UserError(f"The store did not erase the deleted runs: {said}")
+    for run, folder in zip(runs, folders, strict=True):
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             folder.parent.rmdir()  # MLflow keeps artifacts one folder below the run's own
         for path in (store.log_path(run.id), exit_path(store.log_path(run.id))):
             path.unlink(missing_ok=True)
-    if runs:
-        ids = ",".join(run.id for run in runs)
-        words = ["-m", "mlflow", "gc", "--backend-store-uri", store.uri, "--run-ids", ids]
-        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
-            raise UserError(f"The store did not erase the deleted runs: {said}")
     return len(runs)

@@ -8,8 +8,10 @@ missing heartbeat and its vanished process.
 import json
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,7 @@ class RunStore:
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _embedded_uri()
         if self.uri == _embedded_uri():
             with locked_file(home() / "mlflow.lock"):  # two processes that both make the tables spoil them
+                _let_readers_and_writers_be(home() / "mlflow.db")
                 self._client = MlflowClient(tracking_uri=self.uri)
                 self._client.search_experiments(max_results=1)
         else:
@@ -362,6 +365,15 @@ def _only(beginning: str, runs: Iterable[Run], kind: str) -> Run:
         said = "is not known" if not fitting else f"fits {len(fitting)}, give more digits"
         raise UserError(f"The {kind} {beginning!r} {said}; `python -m core runs` lists them.")
     return fitting[0]
+
+
+def _let_readers_and_writers_be(path: Path) -> None:
+    """Switch a database to a write-ahead log, in which readers never wait for a writer nor make it wait.
+
+    The mode stays with the file. Where it cannot be had, as on some network disks, the database works as before.
+    """
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path)) as database:
+        database.execute("pragma journal_mode=wal")
 
 
 def _embedded_uri() -> str:

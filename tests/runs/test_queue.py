@@ -100,6 +100,7 @@ def test_a_run_that_cannot_be_started_fails_and_the_rest_goes_on(store: RunStore
 
 
 def test_a_deleted_run_comes_back_as_it_was_until_it_is_erased(store: RunStore) -> None:
+    erase_deleted(store)  # those of the tests before
     kept, gone = record(store, 2)
     for run_id in (kept, gone):
         store.log_points(run_id, [("val/dice", (1, 0.5, 1.0))])
@@ -144,7 +145,7 @@ def test_thirty_queued_runs_all_end_in_order_and_none_twice(
 
     def act(each: Any) -> None:
         own = RunStore()
-        while not closing.is_set():
+        while not closing.wait(0.1):
             try:
                 each(own)
             except Exception as error:  # whatever it is, the test must tell
