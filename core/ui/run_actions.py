@@ -64,7 +64,7 @@ def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
 
 
 def _show_prolong(store: RunStore, run: Run) -> None:
-    epochs = st.number_input("Epochs to add", 1, MOST_EPOCHS, 10, key=f"prolong-{run.id}")
+    epochs = st.number_input("Epochs to add", 1, MOST_EPOCHS, 10, key=f"epochs-to-add-{run.id}")
     st.caption(control.say_consequence(run, epochs))
     _button("Prolong", ":material/more_time:", lambda store, run_id: control.extend(store, run_id, epochs), store, run)
 

@@ -169,6 +169,15 @@ def test_a_phone_shows_a_page_without_scrolling_sideways(path: str, open_tab: Ca
     assert max(wide) <= 390
 
 
+def choose(page: Page, name: str) -> None:
+    """Press a button of the menu, which is opened if it is not open still."""
+    wanted = page.get_by_role("button", name=name, exact=True)
+    page.wait_for_timeout(1500)  # a page that has just changed may close it
+    if not wanted.is_visible():
+        page.get_by_role("button", name="More").click()
+    wanted.click()
+
+
 def test_a_run_is_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, pictures: Path) -> None:
     page, store = tab.page, RunStore()
     run = start_training(page, tab.server, pictures, epochs=60)
@@ -184,14 +193,12 @@ def test_a_run_is_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, p
     expect(page.get_by_text("the cycle of 63 epochs")).to_be_visible()
     page.get_by_role("button", name="Prolong").click()
     wait_until(lambda: store.get(run.id).config["epochs"] == 63)
-    page.get_by_role("button", name="Kill").click()
+    choose(page, "Kill")
     expect(page.get_by_text("Killed on request.")).to_be_visible()
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("button", name="Delete").click()
+    choose(page, "Delete")
     page.get_by_text("Deleted: 1").click()
     page.get_by_role("button", name="Bring back").click()
     expect(page.get_by_text("Killed on request.")).to_be_visible()
     assert [each.id for each in store.runs()] == [run.id]
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("button", name="Train again").click()
+    choose(page, "Train again")
     expect(page.get_by_text("--set epochs=63")).to_be_visible()
