@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlparse
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
-from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import GET_METRIC_HISTORY_MAX_RESULTS
 from mlflow.tracking import MlflowClient
@@ -100,9 +100,12 @@ class RunStore:
         """
         if len(run_id) == 32:
             try:
-                return self._read(self._client.get_run(run_id))
+                entity = self._client.get_run(run_id)
             except MlflowException as error:
                 raise UserError(f"There is no run {run_id}; `python -m core runs` lists them.") from error
+            if entity.info.lifecycle_stage == LifecycleStage.DELETED:
+                raise UserError(f"Run {run_id[:8]} was deleted; `python -m core restore {run_id[:8]}` brings it back.")
+            return self._read(entity)
         return _only(run_id, self.runs(), "run")
 
     def runs(self, *, slug: str | None = None, limit: int = 1000, deleted: bool = False) -> list[Run]:

@@ -59,7 +59,7 @@ def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
             _button("Kill", ":material/dangerous:", control.kill, store, run,
                     help="Ends it now. Its last whole epoch is kept, and it can be resumed from there.")  # fmt: skip
         else:
-            _button("Delete", ":material/delete:", RunStore.delete, store, run,
+            _button("Delete", ":material/delete:", _delete, store, run,
                     help="Puts it aside. All runs has it among the deleted, to be brought back.")  # fmt: skip
 
 
@@ -85,6 +85,11 @@ def _try(act: Callable[[RunStore, str], object], store: RunStore, run_id: str) -
         act(store, run_id)
     except UserError as error:
         st.toast(str(error), icon=":material/info:")
+
+
+def _delete(store: RunStore, run_id: str) -> None:
+    run = store.delete(run_id)
+    st.toast(f"{run.name} is deleted. All runs has it among the deleted, to be brought back.", icon=":material/delete:")
 
 
 def _clone(run: Run, experiment: Experiment) -> None:

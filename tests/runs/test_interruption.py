@@ -19,7 +19,7 @@ from core.runs.liveness import is_alive
 from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.store import RunStore
 
-pytestmark = [pytest.mark.xdist_group("workers"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("queue"), pytest.mark.slow]
 
 SAME = {"precision": "fp32", "memory_format": "contiguous", "device": "cpu", "seed": 5}
 KINDS: dict[str, dict[str, Any]] = {

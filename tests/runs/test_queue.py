@@ -109,6 +109,8 @@ def test_a_deleted_run_comes_back_as_it_was_until_it_is_erased(store: RunStore) 
     store.delete(kept)
     assert [run.id for run in store.runs()] == [gone]
     assert [run.id for run in store.runs(deleted=True)] == [kept]
+    with pytest.raises(UserError, match="was deleted"):
+        store.get(kept)
     store.restore(kept)
     assert store.get(kept).status == FINISHED
     assert store.history(kept, "val/dice") == [(1, 0.5, 0.001 * int(1000 * 1.0))]
@@ -134,7 +136,7 @@ def test_a_finished_run_is_not_resumed_but_prolonged(store: RunStore) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("workers")
+@pytest.mark.xdist_group("queue")
 def test_thirty_queued_runs_all_end_in_order_and_none_twice(
     store: RunStore, store_home: Path, drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
