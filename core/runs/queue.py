@@ -98,7 +98,7 @@ def _is_ready(store: RunStore, run: Run) -> bool:
 def _memory_suffices(run: Run, runs: list[Run]) -> bool:
     """Say whether the machine has as much free memory as the last run like this one took."""
     like = [each for each in runs if each.slug == run.slug and each.config.get("arm") == run.config.get("arm")]
-    peaks = [float(each.facts["peak_memory"]) for each in like if each.facts.get("peak_memory", "").isdigit()]
+    peaks = [2**20 * int(each.facts["peak_memory"]) for each in like if each.facts.get("peak_memory", "").isdigit()]
     return bool(psutil.virtual_memory().available > (max(peaks) if peaks else TYPICAL_MEMORY))
 
 

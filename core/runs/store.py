@@ -203,29 +203,26 @@ class RunStore:
         self._client.set_terminated(run_id, status=status)
 
     def request_stop(self, run_id: str) -> Run:
-        """Ask a run to stop after its current step and keep its best epoch.
+        """Ask a run to stop after its current step and keep its best epoch; a queued one is cancelled by that.
 
         Raises:
             UserError: If it has ended already.
         """
-        run = self.get(run_id)
-        if run.is_final:
-            raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to stop.")
-        self._tag(run.id, stop=str(time.time()))
-        if run.status == SCHEDULED and not run.worker:
-            self.finish(run.id, KILLED, "Cancelled in the queue; nothing was trained.")
-        return self.get(run.id)
+        return self._ask(run_id, "stop")
 
     def mark_killed(self, run_id: str) -> Run:
-        """Record that a person wants the run's end at once; a queued one has it by that.
+        """Record that a person wants the run's end at once; a queued one is cancelled by that.
 
         Raises:
             UserError: If it has ended already.
         """
+        return self._ask(run_id, "kill")
+
+    def _ask(self, run_id: str, wish: str) -> Run:
         run = self.get(run_id)
         if run.is_final:
-            raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to kill.")
-        self._tag(run.id, kill=str(time.time()))
+            raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to {wish}.")
+        self._tag(run.id, **{wish: str(time.time())})
         if run.status == SCHEDULED and not run.worker:
             self.finish(run.id, KILLED, "Cancelled in the queue; nothing was trained.")
         return self.get(run.id)

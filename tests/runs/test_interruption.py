@@ -18,6 +18,7 @@ from core.runs.launcher import launch, wait
 from core.runs.liveness import is_alive
 from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.store import RunStore
+from tests.runs.test_worker import until
 
 pytestmark = [pytest.mark.xdist_group("queue"), pytest.mark.slow]
 
@@ -49,14 +50,6 @@ def data(slug: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(store: RunStore, slug: str, data: Path, **changes: Any) -> Run:
     values = KINDS[slug] | {key: value for key, value in SAME.items() if key != "seed"} | changes
     return launch(store, slug, find_experiment(slug).config(recipe="quick", data=str(data), seed=5, changes=values))
-
-
-def until(store: RunStore, run_id: str, condition: Any, seconds: float = 90) -> Run:
-    deadline = time.monotonic() + seconds
-    while not condition(run := store.get(run_id)):
-        assert time.monotonic() < deadline, f"still {run.state}: {run.reason}\n{store.last_words(run_id, 20)}"
-        time.sleep(0.1)
-    return run
 
 
 @pytest.fixture

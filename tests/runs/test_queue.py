@@ -79,6 +79,21 @@ def test_servers_that_dispatch_at_once_start_each_run_once(store: RunStore, monk
     assert sorted(executor.started) == sorted(ids)
 
 
+@pytest.mark.parametrize(("gibibytes", "together"), [(0.5, True), (1_000_000, False)])
+def test_a_second_run_starts_where_memory_suffices_for_what_the_last_one_like_it_took(
+    store: RunStore, gibibytes: float, together: bool
+) -> None:
+    measured, first, second = record(store, 3)
+    store.add_facts(measured, {"peak_memory": str(round(1024 * gibibytes))})  # MiB, as a worker records it
+    store.finish(measured, FINISHED, "done")
+    executor = CountingExecutor()
+    dispatch(store, executor)
+    assert executor.started == ([first, second] if together else [first])
+    store.finish(first, FINISHED, "done")
+    dispatch(store, executor)
+    assert executor.started == [first, second]
+
+
 def test_a_cancelled_run_never_starts(store: RunStore) -> None:
     first, second = record(store, 2)
     assert store.request_stop(first).status == KILLED
