@@ -7,7 +7,7 @@ import streamlit as st
 from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.runs import control
-from core.runs.queue import move, place_of
+from core.runs.queue import move, place_of, queued
 from core.runs.run import FINISHED, SCHEDULED, Run
 from core.runs.store import RunStore
 from core.ui.choice import choice_of
@@ -34,7 +34,8 @@ def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
 
 
 def _show_queued(store: RunStore, run: Run) -> None:
-    place, last = place_of(run, store.runs()), len(store.runs())
+    runs = store.runs()
+    place, last = place_of(run, runs), len(queued(runs))
     _button("Cancel", ":material/cancel:", RunStore.request_stop, store, run, primary=True,
             help="Takes it out of the queue; nothing was trained yet.")  # fmt: skip
     if place > 1:
@@ -53,8 +54,9 @@ def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
     with st.popover("More", icon=":material/more_horiz:"):
         if st.button("Train again", icon=":material/content_copy:", help="Opens Train with these settings."):
             _clone(run, experiment)
-        if run.status != SCHEDULED or run.worker:
-            _show_prolong(store, run)
+        if run.status == SCHEDULED and not run.worker:
+            return
+        _show_prolong(store, run)
         if not run.is_final:
             _button("Kill", ":material/dangerous:", control.kill, store, run,
                     help="Ends it now. Its last whole epoch is kept, and it can be resumed from there.")  # fmt: skip

@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from core.experiments.experiment import Experiment
+from core.runs.queue import place_of
 from core.runs.run import FAILED, FINISHED, Run
 from core.runs.store import RunStore
 from core.ui.run_actions import show_actions
@@ -30,7 +31,7 @@ def show_header(store: RunStore, run: Run, experiment: Experiment) -> None:
         show_actions(store, run, experiment)
     st.caption(f"{experiment.title} · {say_data(run.config['data'])} · {say_when(run.created)} · run {run.short_id}")
     _show_numbers(run, experiment)
-    _show_status(run)
+    _show_status(run, place_of(run, store.runs()))
 
 
 def _show_numbers(run: Run, experiment: Experiment) -> None:
@@ -53,7 +54,7 @@ def _show_numbers(run: Run, experiment: Experiment) -> None:
             st.metric(name, value, width="content")
 
 
-def _show_status(run: Run) -> None:
+def _show_status(run: Run, place: int) -> None:
     progress = run.progress
     if run.status == FINISHED:
         st.success(run.reason, icon=ICONS[run.state])
@@ -63,4 +64,5 @@ def _show_status(run: Run) -> None:
         st.info(run.reason, icon=ICONS[run.state])
     else:
         steps = f" Step {progress.step} of {progress.steps}." if progress.steps else ""
+        steps = f" Its place is {place}." if place else steps
         st.progress(min(1.0, progress.step / progress.steps) if progress.steps else 0.0, text=say_status(run) + steps)

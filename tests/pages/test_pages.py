@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.config import IDENTITY
 from core.experiments import catalogue, find_experiment
 from core.paths import PROJECT
+from core.runs.queue import queued
 from core.runs.run import FAILED, FINISHED, Progress, Run
 from core.runs.store import RunStore
 from core.ui import train_start
@@ -241,6 +242,24 @@ def test_a_running_run_shows_its_progress_and_can_be_stopped(store: RunStore) ->
     checked(button(app, "Stop").click().run())
     assert store.get(run.id).stopping
     assert button(app, "Stop").disabled
+
+
+def test_a_queued_run_says_its_place_and_has_the_buttons_that_go_with_it(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.queue.ProcessExecutor.start", lambda *_: None)
+    monkeypatch.setattr("core.runs.queue.slot_count", lambda: 0)
+    config = find_experiment("vessels").config(recipe="quick").as_values()
+    ids = [store.create("vessels", config).id for _ in range(3)]
+    labels = []
+    for run_id in ids:
+        app = open_page("runs", run=run_id)
+        labels.append({each.label for each in app.button} & {"Cancel", "Sooner", "Later", "Stop", "Kill", "Prolong"})
+    assert labels == [{"Cancel", "Later"}, {"Cancel", "Sooner", "Later"}, {"Cancel", "Sooner"}]
+    checked(button(app, "Sooner").click().run())
+    assert [run.id for run in queued(store.runs())] == [ids[0], ids[2], ids[1]]
+    checked(button(app, "Cancel").click().run())
+    assert store.get(ids[2]).state == "stopped"
 
 
 def test_an_unknown_run_is_told_with_what_to_do() -> None:
