@@ -3,8 +3,9 @@
 import streamlit as st
 
 from core.ui.train_form import back_to_recipe, find_choice, show_all_knobs, show_data, show_identity
-from core.ui.train_start import check, show_reported, show_start
+from core.ui.train_start import check, show_reported, show_start, show_started
 
+show_started()
 st.title("Train", anchor=False)
 choice = find_choice()
 form, start = st.columns([7, 4], gap="large")

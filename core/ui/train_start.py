@@ -1,5 +1,7 @@
 """What stands below the Train page's form: what is reported, what is wrong, the command, and Start."""
 
+import time
+
 import streamlit as st
 
 from core.config import RunConfig
@@ -7,6 +9,10 @@ from core.errors import UserError
 from core.ui.choice import Choice
 from core.ui.opened import open_store
 from core.ui.wording import title_of_score
+
+PRESSED, STARTED = "train-pressed", "train-started"
+FRESH = 30.0
+"""Seconds after which a press that led to nothing, because its visitor left the page, is forgotten."""
 
 
 def show_reported(choice: Choice) -> None:
@@ -35,11 +41,17 @@ def check(choice: Choice) -> tuple[RunConfig | None, str]:
 
 
 def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
-    """Draw Start, disabled with the reason where it cannot work, and the command that does the same."""
-    pressed = st.button(
-        "Start training", type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch"
-    )
+    """Draw Start, disabled with the reason where it cannot work, and the command that does the same.
+
+    A callback notes the press and the session keeps what was started: what draws the page may be broken off by another
+    message of the browser at any moment, and a press is never lost by that nor its run left without its page.
+    """
+    st.button(
+        "Start training", type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch",
+        on_click=_note_press,
+    )  # fmt: skip
     if config is None:
+        st.session_state.pop(PRESSED, None)
         st.markdown(f":red[:material/block: {said}]")
         return
     st.markdown(f":green[:material/check:] {said}")
@@ -47,17 +59,31 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
 
     st.caption("The same from a terminal:")
     st.code(command_of(choice.slug, config), language="bash", wrap_lines=True)
-    if pressed:
+    if time.monotonic() - st.session_state.get(PRESSED, -FRESH) < FRESH:
         _start(choice.slug, config)
+
+
+def _note_press() -> None:
+    st.session_state[PRESSED] = time.monotonic()
 
 
 def _start(slug: str, config: RunConfig) -> None:
     from core.runs.launcher import launch  # noqa: PLC0415 - comes with MLflow
 
-    try:
-        with st.spinner("Starting …"):
-            run = launch(open_store(), slug, config)
-    except (UserError, OSError) as error:
-        st.error(f"The run could not be started. {error}", icon=":material/error:")
-        return
-    st.switch_page("runs.py", query_params={"run": run.short_id})
+    with st.spinner("Starting …"):
+        store = open_store()
+        st.session_state.pop(PRESSED)  # nothing is drawn from here to the end: it cannot be broken off
+        try:
+            st.session_state[STARTED] = launch(store, slug, config).short_id
+        except (UserError, OSError) as error:
+            st.error(f"The run could not be started. {error}", icon=":material/error:")
+            return
+    show_started()
+
+
+def show_started() -> None:
+    """Go to the run that was just started, if one was."""
+    run = st.session_state.pop(STARTED, None)
+    if run:
+        st.session_state.pop(PRESSED, None)  # pressed twice means one run
+        st.switch_page("runs.py", query_params={"run": run})

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,8 +24,10 @@ SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 @pytest.fixture
 def server(home: Path) -> Iterator[Server]:
+    """A server of its own; what it said is shown where a test fails."""
     running = Server(home).start()
     yield running
+    sys.stdout.write(running.log.read_text(errors="replace")[-4000:])
     running.stop()
     running.kill_workers()
 
@@ -63,6 +66,8 @@ def open_tab(chromium: Browser, server: Server) -> Iterator[Callable[..., Tab]]:
 
     yield open_one
     for context in contexts:
+        for page in context.pages:
+            sys.stdout.write(f"{page.url}\n{page.inner_text('body', timeout=5000)[:4000]}\n")
         context.close()
 
 

@@ -2,9 +2,12 @@
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.config import IDENTITY
@@ -208,6 +211,27 @@ def test_start_launches_and_leads_to_the_run(store: RunStore, monkeypatch: pytes
     assert run.config["epochs"] == 2
     assert app.title[0].value == "Runs"
     assert parameter(app, "run") == [run.short_id]
+
+
+def test_a_start_that_was_broken_off_leads_to_its_run_when_the_page_is_drawn_again(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit ends a script at its next element when the browser asks again, as a slow connection makes it do."""
+
+    @contextmanager
+    def broken_off(_text: str) -> Iterator[None]:
+        yield
+        st.stop()
+
+    monkeypatch.setattr("core.runs.queue.ProcessExecutor.start", lambda *_: None)
+    app = open_page("train", experiment="vessels", recipe="quick")
+    with monkeypatch.context() as slow:
+        slow.setattr(st, "spinner", broken_off)
+        checked(button(app, "Start training").click().run())
+    assert app.title[0].value == "Train"
+    checked(app.run())
+    (run,) = store.runs()
+    assert (app.title[0].value, parameter(app, "run")) == ("Runs", [run.short_id])
 
 
 def test_check_says_what_is_missing() -> None:
