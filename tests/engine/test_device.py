@@ -44,6 +44,18 @@ def test_the_fastest_trial_wins(images: torch.Tensor, monkeypatch: pytest.Monkey
     assert "bf16 contiguous 200 ms" in chosen.describe()
 
 
+def test_what_is_close_on_a_cut_is_tried_on_a_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first time decides how large a cut is tried; the last two are of the whole batch."""
+    times = iter([0.5, 0.5, 0.147, 0.5, 0.156, 1.3, 1.0])
+    monkeypatch.setattr("core.engine.device._trial", lambda *args, **options: next(times))
+    chosen = choose_compute(build_toy_network(), torch.randn(2, 1, 128, 128), device="cpu")
+    assert (chosen.precision, chosen.memory_format) == ("bf16", "channels-last")
+    assert chosen.describe().endswith(
+        "fp32 channels-last on a whole batch 1300 ms; bf16 channels-last on a whole batch 1000 ms)"
+    )
+    assert next(times, None) is None
+
+
 def test_fixed_choices_are_honoured_without_a_trial(images: torch.Tensor) -> None:
     chosen = choose_compute(_Untouchable(), images, device="cpu", precision="bf16", memory_format="channels-last")
     assert (chosen.device, chosen.precision, chosen.memory_format) == ("cpu", "bf16", "channels-last")
