@@ -239,6 +239,8 @@ class Trainer:
             self.best = Best(state["best_epoch"], state["best_scores"])
             self.stepper.load_state(state["stepper"])
             self.recorder.take_again(state["unwritten"])
+            if self.best.epoch:
+                self.recorder.record_best(self.best.epoch, self.best.scores)  # it may not have been written either
             if self.config.patience and self.epoch - self.best.epoch >= self.config.patience:
                 self._forgiven = self.epoch  # it had ended for want of improvement, and was prolonged all the same
 

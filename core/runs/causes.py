@@ -49,17 +49,19 @@ def say_killed(run: Run) -> str:
 def say_failure(error: Exception) -> str:
     """Return what an exception that ended a run means, and what to do where that is known."""
     text = f"{type(error).__name__}: {error}"
-    if (
-        (isinstance(error, OSError) and error.errno == errno.ENOSPC)
-        or "disk is full" in text
-        or "File too large" in text
-    ):
+    if any(_is_full_disk(each) for each in _chain(error)):
         return "The disk is full. Make room or set FOVEA_HOME to another disk, then resume the run."
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return f"Memory did not suffice: lower batch_size or size, then start the run again. ({text[:200]})"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename} could not be read or written ({error.strerror}). Put that right, then resume the run."
     return f"{text}. The log has the details."
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    said = str(error)
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    return full or "disk is full" in said or "File too large" in said
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ class StoreRecorder:
         self._points: list[tuple[str, Point]] = []
         self._lock = threading.Lock()
         self._progress = Progress()
+        self._acts: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._said = ""
         self._orders = Orders(stop=False, epochs=0)
@@ -73,12 +74,12 @@ class StoreRecorder:
         for each in pictures:
             bgr = cv2.cvtColor(each.pixels, cv2.COLOR_RGB2BGR)
             cv2.imwrite(str(folder / f"{each.name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        patiently(lambda: self.store.publish(self.run_id, f"pictures/{epoch:05d}"))
+        self._acts.put(lambda: self.store.publish(self.run_id, f"pictures/{epoch:05d}"))
 
     def record_best(self, epoch: int, scores: dict[str, float]) -> None:
         """Record the best epoch so far."""
-        patiently(lambda: self.store.set_best(self.run_id, epoch, scores))
-        patiently(lambda: self.store.publish(self.run_id, "checkpoint/best"))
+        self._acts.put(lambda: self.store.set_best(self.run_id, epoch, scores))
+        self._acts.put(lambda: self.store.publish(self.run_id, "checkpoint/best"))
 
     def record_progress(self, progress: trainer.Progress) -> None:
         """Remember how far the run is; the next heartbeat tells it."""
@@ -121,14 +122,19 @@ class StoreRecorder:
         try:
             last_beat = 0.0
             while not self._closing.wait(FLUSH_SECONDS):
-                patiently(self._flush)
+                self._write_all()
                 if time.monotonic() - last_beat > BEAT_SECONDS:
                     self._orders = patiently(self._beat)
                     last_beat = time.monotonic()
-            patiently(self._flush)
+            self._write_all()
             patiently(self._beat)
         except Exception as error:  # handed to the training thread, which fails with it
             self._failure = error
+
+    def _write_all(self) -> None:
+        patiently(self._flush)
+        while not self._acts.empty():
+            patiently(self._acts.get())
 
     def _beat(self) -> Orders:
         return self.store.beat(self.run_id, self._progress, self._usage.read())
