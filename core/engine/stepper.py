@@ -19,7 +19,7 @@ from core.errors import UserError
 
 
 class DivergedError(UserError):
-    """The loss is no longer a number."""
+    """The loss is no longer a number, or has run away."""
 
 
 class Stepper:
@@ -81,10 +81,7 @@ class Stepper:
         for each in self.task.losses(batch):
             value = float(each.loss.detach())
             if not math.isfinite(value):
-                raise DivergedError(
-                    f"The loss of the {each.part} became {value} at learning rate {self.learning_rate:.3g}; lower the "
-                    "learning rate, clip the gradient (gradient_clip=1), or use precision=fp32."
-                )
+                raise DivergedError(f"The loss of the {each.part} became {value}")
             self._descend(each.part, each.loss)
             recorded |= {"loss" if len(self.parts) == 1 else f"loss_{each.part}": value, **each.values}
         return recorded

@@ -137,9 +137,11 @@ class TaskData:
         validation: Batches of the held-back part, always in the same order; empty if nothing is held back.
         fingerprint: Of the data set.
         notes: Sentences for the log.
+        names: Of the training pictures, by the loader's index; from their number on indices count round again.
     """
 
     training: DataLoader[Any]
     validation: Iterable[Batch]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()

@@ -13,10 +13,15 @@ import torch
 from core.config import RunConfig
 from core.engine.checkpoint import Card, load_state, save_checkpoint, save_state
 from core.engine.device import Compute
-from core.engine.stepper import Stepper
-from core.engine.task import SamplePicture, Task, TaskData
+from core.engine.divergence import RunawayWatch
+from core.engine.pace import Pace
+from core.engine.stepper import DivergedError, Stepper
+from core.engine.task import Batch, SamplePicture, Task, TaskData
 
 BEST, LAST = "best", "last"
+NAMED = 4
+"""So many pictures of a batch are named."""
+REMEDY = "Lower the learning rate, clip the gradient (gradient_clip=1), or use precision=fp32."
 
 
 @dataclass(frozen=True)
@@ -115,10 +120,12 @@ class Trainer:
         self.best = Best()
         self.epoch = 0
         self.step = 0
+        self._validated = 0
         self._trained: dict[str, float] = {}
         self._clock = time.perf_counter()
         self._seconds_before = 0.0
-        self._first_step = 0
+        self._pace = Pace()
+        self._watch = RunawayWatch()
         self._forgiven = 0
 
     def fit(self, *, resume: bool = False) -> Outcome:
@@ -129,7 +136,7 @@ class Trainer:
         """
         if resume:
             self._load()
-        self._first_step, self._clock = self.step, time.perf_counter()
+        self._clock = time.perf_counter()
         while self.epoch < self.config.epochs or self._prolong():
             self._prolong()
             if not self._train_epoch():
@@ -157,12 +164,14 @@ class Trainer:
         sampler: Any = self.data.training.sampler
         sampler.epoch = self.epoch
         start, totals, count = time.perf_counter(), Counter[str](), 0
+        self._pace.begin_epoch()
         for batch in self.data.training:
             rate = self.stepper.learning_rate
-            values = self.stepper.step(self.compute.place_batch(batch))
+            values = self._step(batch, count)
             self.step += 1
             count += 1
-            totals.update(values | {"loss": sum(value for key, value in values.items() if key.startswith("loss"))})
+            totals.update(values | {"loss": _total(values)})
+            self._pace.end_step()
             self.recorder.record_step(self.step, {**values, "learning_rate": rate})
             self.recorder.record_progress(self._progress())
             if self.recorder.stop_requested() and count < self.steps_per_epoch:
@@ -171,6 +180,32 @@ class Trainer:
         self._trained = {f"train/{key}": total / count for key, total in totals.items()}
         self._trained["train/seconds"] = time.perf_counter() - start
         return True
+
+    def _step(self, batch: Batch, count: int) -> dict[str, float]:
+        """Take a step and return its numbers.
+
+        Raises:
+            DivergedError: If the loss is no number, or has run away; says where.
+        """
+        try:
+            values = self.stepper.step(self.compute.place_batch(batch))
+            if len(self.stepper.parts) == 1 and self._watch.runs_away(_total(values)):
+                first, last = self._watch.means
+                raise DivergedError(f"The loss ran away, from {first:.3g} in the first steps to {last:.3g}")
+        except DivergedError as error:
+            raise DivergedError(f"{error}{self._say_where(count)}. {REMEDY}") from error
+        return values
+
+    def _say_where(self, count: int) -> str:
+        """Return step, learning rate and pictures of the batch that is under way."""
+        where = f" in step {self.step + 1} (epoch {self.epoch + 1}) at learning rate {self.stepper.learning_rate:.3g}"
+        names, size = self.data.names, self.data.training.batch_size or 1
+        if not names:
+            return where
+        numbers = [index for _, index in self.data.training.sampler][count * size : (count + 1) * size]
+        shown = [names[number % len(names)] for number in numbers[:NAMED]]
+        more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+        return f"{where}, on the pictures {', '.join(shown)}{more}"
 
     def _validate(self) -> None:
         start = time.perf_counter()
@@ -183,8 +218,10 @@ class Trainer:
             self._save_best()
         values["val/seconds"] = time.perf_counter() - start
         self.recorder.record_epoch(self.epoch, values)
+        self._validated = self.epoch
         self.recorder.record_progress(self._progress())
         self._save_last()
+        self._pace.end_epoch()
 
     @torch.inference_mode()
     def evaluate(self, *, draw: bool = False) -> dict[str, float]:
@@ -236,6 +273,7 @@ class Trainer:
         state = load_state(self.folder / LAST)
         if state:
             self.epoch, self.step, self._seconds_before = state["epoch"], state["step"], state["seconds"]
+            self._validated = self.epoch
             self.best = Best(state["best_epoch"], state["best_scores"])
             self.stepper.load_state(state["stepper"])
             self.recorder.take_again(state["unwritten"])
@@ -251,8 +289,10 @@ class Trainer:
         return self._seconds_before + time.perf_counter() - self._clock
 
     def _progress(self) -> Progress:
-        done = self.step - self._first_step
-        pace = (time.perf_counter() - self._clock) / done if done else None
-        left = None if pace is None else pace * (self.steps - self.step)
+        left = self._pace.seconds_left(self.steps - self.step, self.config.epochs - self._validated)
         stale = self.epoch - self.best.epoch if self.best.epoch else 0
         return Progress(self.step, self.steps, self.epoch, self.config.epochs, left, stale)
+
+
+def _total(values: dict[str, float]) -> float:
+    return sum(value for key, value in values.items() if key.startswith("loss"))

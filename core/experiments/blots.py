@@ -122,7 +122,13 @@ class BlotsSetup(Setup[BlotsConfig]):
         dataset = BlotDataset(list(load_blots(training)), mirror=own.mirror, jitter=own.jitter, seed=own.seed)
         loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
         note = f"{found.title}: {len(training)} blots to train on, {len(held)} to validate on."
-        return TaskData(loader, list(self._one_by_one(held)), found.fingerprint(), (*found.notes, note))
+        return TaskData(
+            loader,
+            list(self._one_by_one(held)),
+            found.fingerprint(),
+            (*found.notes, note),
+            tuple(item.name for item in training),
+        )
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the blots of a split, one by one."""

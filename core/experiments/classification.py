@@ -149,7 +149,9 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             held_out = ValidationBatches(items, pictures, features=features, rows=rest)
         loader = build_batch_loader(dataset, batch_size=own.batch_size, seed=own.seed)
         note = f"{self.found.title}: {len(training)} pictures to train on, {len(held)} to validate on."
-        return TaskData(loader, held_out, fingerprint, (*self.found.notes, note, said))
+        return TaskData(
+            loader, held_out, fingerprint, (*self.found.notes, note, said), tuple(item.name for item in training)
+        )
 
     @property
     def augmentation(self) -> Any:

@@ -214,7 +214,13 @@ class LandcoverSetup(Setup[LandcoverConfig]):
         note = (
             f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on; crops of {crop} pixels."
         )
-        return TaskData(loader, LandcoverBatches(held, self.preparation), found.fingerprint(), (*found.notes, note))
+        return TaskData(
+            loader,
+            LandcoverBatches(held, self.preparation),
+            found.fingerprint(),
+            (*found.notes, note),
+            tuple(item.name for item in training),
+        )
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split; where a set has no test pictures, they are its validation pictures."""

@@ -217,7 +217,9 @@ class PetsSetup(Setup[PetsConfig]):
             f"{self.found.title}: {len(dataset)} pictures to train on, {len(held)} to validate on. Mean and deviation "
             f"of red, green and blue that are taken away: {colours}."
         )
-        return TaskData(loader, held, fingerprint, (*self.found.notes, note))
+        return TaskData(
+            loader, held, fingerprint, (*self.found.notes, note), tuple(item.name for item in self.training.items)
+        )
 
     def _held_back(self, found: "PetSet") -> "tuple[PetItem, ...]":
         from core.data.dataset import train_and_validation

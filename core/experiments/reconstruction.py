@@ -152,7 +152,9 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
         note = (
             f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on ({names or 'nothing'})."
         )
-        return TaskData(loader, _Held(self, held), found.fingerprint(), (*found.notes, note))
+        return TaskData(
+            loader, _Held(self, held), found.fingerprint(), (*found.notes, note), tuple(item.name for item in training)
+        )
 
     def build_split(self, data: str, split: str) -> "Iterator[Batch]":
         """Return the whole pictures of a split, each opened when its turn comes."""

@@ -139,7 +139,13 @@ class PretrainSetup(ClassificationSetup):
             f"{self.found.title}: {len(training)} pictures to train on without their labels, {len(held)} to validate "
             f"on, neighbours sought among {len(hung)} of the former."
         )
-        return TaskData(loader, validation, fingerprint, (*self.found.notes, note, self._judge(network, validation)))
+        return TaskData(
+            loader,
+            validation,
+            fingerprint,
+            (*self.found.notes, note, self._judge(network, validation)),
+            tuple(item.name for item in training),
+        )
 
     def _larger(self, items: "Sequence[ClassifiedItem]", key: str, say: Say) -> "PictureStack":
         """Return squares that views are cut from."""

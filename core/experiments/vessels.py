@@ -137,7 +137,13 @@ class VesselsSetup(Setup[VesselsConfig]):
         loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
         names = ", ".join(item.name for item in held) or "nothing"
         note = f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on ({names})."
-        return TaskData(loader, list(self._whole(held)), found.fingerprint(), (*found.notes, note))
+        return TaskData(
+            loader,
+            list(self._whole(held)),
+            found.fingerprint(),
+            (*found.notes, note),
+            tuple(item.name for item in training),
+        )
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split, each opened when its turn comes."""

@@ -87,7 +87,7 @@ def test_a_loss_that_is_no_number_moves_nothing(poison: float) -> None:
     before, rate, moments = _parameters(task), stepper.learning_rate, stepper.state()["optimizers"]["network"]["state"]
     moments = {number: {key: value.clone() for key, value in each.items()} for number, each in moments.items()}
     task.poison = poison
-    with pytest.raises(DivergedError, match="lower the learning rate") as refusal:
+    with pytest.raises(DivergedError, match=r"The loss of the network became (nan|inf)") as refusal:
         stepper.step(toy_batch(1))
     assert isinstance(refusal.value, UserError)
     for name, value in _parameters(task).items():

@@ -1,3 +1,7 @@
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +10,12 @@ import torch
 from torch import nn
 
 from core.engine.checkpoint import load_card, load_state, load_weights
-from core.engine.task import Score
-from core.engine.trainer import BEST, LAST, Trainer
-from tests.engine.toy import FixedScoresTask, ToyTask, build_toy_data, build_toy_network, build_trainer
+from core.engine.divergence import RunawayWatch
+from core.engine.pace import Pace
+from core.engine.stepper import DivergedError
+from core.engine.task import Batch, PartLoss, Score
+from core.engine.trainer import BEST, LAST, REMEDY, Trainer
+from tests.engine.toy import FixedScoresTask, ToyScores, ToyTask, build_toy_data, build_toy_network, build_trainer
 
 STEPS = 5
 
@@ -211,6 +218,75 @@ def test_a_resumed_run_judges_its_pace_by_its_own_steps(tmp_path: Path, monkeypa
     assert first.step == 3 * STEPS + 1
     assert first.seconds_left is not None
     assert first.seconds_left < 10 * (STEPS - 1)  # a few ticks a step, not the three epochs before
+
+
+def test_the_time_left_counts_validation_and_follows_the_pace_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("core.engine.pace.time.perf_counter", lambda: now[0])
+    pace = Pace()
+    assert pace.seconds_left(30, 3) is None
+    for epoch in range(3):
+        pace.begin_epoch()
+        for step in range(10):
+            now[0] += 60.0 if epoch == step == 0 else 2.0  # the first step warms up
+            pace.end_step()
+        now[0] += 5.0
+        pace.end_epoch()
+        assert pace.seconds_left(10 * (2 - epoch), 2 - epoch) == pytest.approx((10 * 2.0 + 5.0) * (2 - epoch))
+
+
+def test_the_time_left_after_the_first_epoch_is_right_within_a_fifth(tmp_path: Path) -> None:
+    """Of a real training whose steps and validation take their time."""
+    trainer, recorder = build_trainer(tmp_path, task=SlowTask(build_toy_network()), epochs=8)
+    started = []
+    recorder.on_progress = lambda progress: started.append((time.perf_counter(), progress))
+    trainer.fit()
+    end = time.perf_counter()
+    after_first = [(end - at, each.seconds_left) for at, each in started if STEPS < each.step <= 6 * STEPS]
+    assert len(after_first) > 20
+    for true, told in after_first:
+        assert told == pytest.approx(true, rel=0.2)
+
+
+class SlowTask(ToyTask):
+    """Takes 20 ms for a step and 60 ms for a validation."""
+
+    def losses(self, batch: Batch) -> Iterator[PartLoss]:
+        time.sleep(0.02)
+        yield from super().losses(batch)
+
+    def new_scores(self) -> ToyScores:
+        time.sleep(0.06)
+        return super().new_scores()
+
+
+@pytest.mark.parametrize(("poison", "words"), [
+    (float("nan"), "The loss of the network became nan in step 8 (epoch 2)"),
+    (1e4, "The loss ran away, from 0."),
+])  # fmt: skip
+def test_a_loss_that_leaves_the_numbers_or_runs_away_ends_the_training_and_says_where(
+    poison: float, words: str, tmp_path: Path
+) -> None:
+    task = ToyTask(build_toy_network())
+    trainer, recorder = build_trainer(tmp_path, task=task, epochs=20)
+    trainer.data = replace(trainer.data, names=("a.png", "b.png"))
+    at = 7 if math.isnan(poison) else 40
+    recorder.on_progress = lambda progress: setattr(task, "poison", poison if progress.step >= at else 1.0)
+    with pytest.raises(DivergedError) as refusal:
+        trainer.fit()
+    assert words in str(refusal.value)
+    assert "at learning rate 0.0" in str(refusal.value)
+    assert "on the pictures" in str(refusal.value)
+    assert ".png" in str(refusal.value)
+    assert str(refusal.value).endswith(REMEDY)
+    assert load_card(tmp_path / BEST)["epoch"] >= 1
+
+
+def test_a_loss_that_only_rises_again_does_not_run_away() -> None:
+    watch = RunawayWatch()
+    losses = [1.0] * 30 + [0.01] * 50 + [2.0] * 50 + [float(step % 40) / 5 for step in range(400)]
+    assert not any(watch.runs_away(loss) for loss in losses)
+    assert not any(RunawayWatch().runs_away(0.0) for _ in range(50))
 
 
 def test_seconds_add_up_over_a_resume(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A small learning problem for the engine's tests: find the sign of a picture's blurred pixels."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ class MemoryRecorder:
     pictures: dict[int, list[SamplePicture]] = field(default_factory=dict)
     best: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
+    on_progress: Callable[[Progress], None] | None = None
 
     def record_step(self, step: int, values: dict[str, float]) -> None:
         self.steps[step] = values
@@ -134,6 +135,8 @@ class MemoryRecorder:
 
     def record_progress(self, progress: Progress) -> None:
         self.progress.append(progress)
+        if self.on_progress:
+            self.on_progress(progress)
 
     def unwritten(self) -> list[Any]:
         return []
