@@ -14,8 +14,9 @@ import cv2
 from core.engine import trainer
 from core.engine.task import SamplePicture
 from core.runs.patience import patiently
+from core.runs.points import Point
 from core.runs.run import Orders, Progress
-from core.runs.store import Point, RunStore
+from core.runs.store import RunStore
 from core.runs.usage import Usage
 
 FLUSH_SECONDS = 0.5

@@ -10,7 +10,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +30,7 @@ from core.errors import UserError
 from core.paths import home, locked_file, logs_folder
 from core.runs.causes import say_cause, say_killed
 from core.runs.liveness import is_alive, this_process
+from core.runs.points import Point, read_points
 from core.runs.run import FAILED, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run
 from core.runs.snapshots import PREFIX, snapshot_of
 
@@ -37,9 +38,6 @@ SILENCE = 2.5
 """Seconds without a heartbeat after which a worker's process is looked for."""
 LOST = 60.0
 """Seconds without a heartbeat after which a worker on another machine counts as dead."""
-
-Point = tuple[int, float, float]
-"""Step or epoch, value, seconds since 1970."""
 
 
 class RunStore:
@@ -55,9 +53,10 @@ class RunStore:
             UserError: If the home folder cannot be written.
         """
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _embedded_uri()
-        if self.uri == _embedded_uri():
+        self._database = home() / "mlflow.db" if self.uri == _embedded_uri() else None
+        if self._database:
             with locked_file(home() / "mlflow.lock"):  # two processes that both make the tables spoil them
-                _let_readers_and_writers_be(home() / "mlflow.db")
+                _let_readers_and_writers_be(self._database)
                 self._client = MlflowClient(tracking_uri=self.uri)
                 self._client.search_experiments(max_results=1)
         else:
@@ -282,17 +281,17 @@ class RunStore:
 
     def history(self, run_id: str, key: str) -> list[Point]:
         """Return all points of a key in order; empty if there are none."""
+        if self._database:
+            return read_points(self._database, run_id, key)
         found = self._client.get_metric_history(run_id, key)
         return sorted((each.step, each.value, each.timestamp / 1000) for each in found)
 
-    def extend_history(self, run_id: str, key: str, known: Sequence[Point]) -> list[Point]:
-        """Return all points of a key in the order they were recorded, reading only those after the known ones.
-
-        Reading 2,000 points takes 45 ms of processor time; a page that follows a training must not spend that every
-        second.
-        """
-        found = list(known)
-        token = SearchUtils.create_page_token(len(known)) if known else None  # type: ignore[no-untyped-call]
+    def points_after(self, run_id: str, key: str, *, count: int, step: int) -> list[Point]:
+        """Return the points of a key that are new to somebody who knows so many of them, the last of this step."""
+        if self._database:
+            return read_points(self._database, run_id, key, after=step)
+        found: list[Point] = []
+        token = SearchUtils.create_page_token(count) if count else None  # type: ignore[no-untyped-call]
         while True:
             page = self._client._tracking_client.store.get_metric_history(
                 run_id, key, max_results=GET_METRIC_HISTORY_MAX_RESULTS, page_token=token
@@ -300,7 +299,7 @@ class RunStore:
             found += [(each.step, each.value, each.timestamp / 1000) for each in page]
             token = page.token
             if token is None:
-                return found
+                return sorted(found)
 
     def last_steps(self, run_id: str) -> dict[str, int]:
         """Return the last step or epoch that each key has a point of."""

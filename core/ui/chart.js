@@ -31,7 +31,15 @@ function inTheme(layout, place) {
   };
 }
 
-export default async function ({ data, parentElement }) {
+// Tell the page which part is looked at, so that it sends every point of it.
+function tellZoom(place, setStateValue) {
+  place.on("plotly_relayout", (change) => {
+    if ("xaxis.range[0]" in change) setStateValue("zoom", [change["xaxis.range[0]"], change["xaxis.range[1]"]]);
+    else if (change["xaxis.autorange"]) setStateValue("zoom", null);
+  });
+}
+
+export default async function ({ data, parentElement, setStateValue }) {
   const figure = JSON.parse(data);
   let place = parentElement.querySelector(".fovea-chart");
   if (!place) {
@@ -45,4 +53,6 @@ export default async function ({ data, parentElement }) {
   place.style.height = `${figure.layout.height}px`;
   const Plotly = await loadPlotly();
   await Plotly.react(place, figure.data, inTheme(figure.layout, place), figure.config);
+  if (!place.tells) tellZoom(place, setStateValue);
+  place.tells = true;
 }

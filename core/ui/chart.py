@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core.ui.curves import Figure
+from core.ui.histories import Range
 
 CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage", "zoom2d", "pan2d", "resetScale2d"]]}
 _mount = st.components.v2.component(
@@ -28,7 +29,17 @@ def show_chart(figure: Figure, *, key: str, alt: str) -> None:
         alt: What the chart shows, for screen readers.
     """
     spoken = {"alt": alt, "config": CONFIG, **figure}
-    _mount(key=f"chart-{key}", data=json.dumps(spoken, default=_encode), height=figure["layout"]["height"])
+    _mount(
+        key=f"chart-{key}", data=json.dumps(spoken, default=_encode), height=figure["layout"]["height"],
+        on_zoom_change=lambda: None,
+    )  # fmt: skip
+
+
+def zoom_of(key: str) -> Range | None:
+    """Return the part of a chart's horizontal axis that the visitor zoomed into; None where all of it is shown."""
+    state = st.session_state.get(f"chart-{key}")
+    zoom = state.get("zoom") if state else None
+    return (float(zoom[0]), float(zoom[1])) if zoom else None
 
 
 def _encode(array: Any) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.ui.histories import Curve, smooth, thin
+from core.ui.histories import Curve, Range, smooth, thin
 
 Figure = dict[str, Any]
 Level = tuple[float, str]
@@ -21,8 +21,9 @@ MARKED = 60
 
 
 def draw_steps(
-    curves: Sequence[tuple[str, Curve]], *, strength: float, log: bool, level: Level | None = None
-) -> Figure:
+    curves: Sequence[tuple[str, Curve]], *, strength: float, log: bool, level: Level | None = None,
+    zoom: Range | None = None,
+) -> Figure:  # fmt: skip
     """Return the losses of every step, faint, under their moving averages.
 
     Args:
@@ -30,16 +31,17 @@ def draw_steps(
         strength: Of smoothing; 0 shows the raw lines alone.
         log: Whether the axis is logarithmic.
         level: Drawn where there is one.
+        zoom: Steps that are looked at: all their points are drawn.
     """
     lines = []
     for (name, curve), colour in zip(curves, COLOURS, strict=False):
         prefix = f"{name}, " if len(curves) > 1 else ""
         if strength:
-            lines.append(_line(thin(curve), f"{prefix}each step", colour, width=1, opacity=0.4))
+            lines.append(_line(thin(curve, zoom), f"{prefix}each step", colour, width=1, opacity=0.4))
             smoothed = smooth(curve[1], strength)
-            lines.append(_line(thin((curve[0], smoothed)), f"{prefix}smoothed", colour, width=2.5))
+            lines.append(_line(thin((curve[0], smoothed), zoom), f"{prefix}smoothed", colour, width=2.5))
         else:
-            lines.append(_line(thin(curve), f"{prefix}each step", colour))
+            lines.append(_line(thin(curve, zoom), f"{prefix}each step", colour))
     return _figure(lines, "step", log=log) if level is None else _with_level(_figure(lines, "step", log=log), level)
 
 
@@ -84,9 +86,9 @@ def draw_scores(curves: Sequence[tuple[str, Curve]], *, best_epoch: int, log: bo
     return figure
 
 
-def draw_rate(curve: Curve, *, log: bool) -> Figure:
+def draw_rate(curve: Curve, *, log: bool, zoom: Range | None = None) -> Figure:
     """Return the learning rate of every step."""
-    return _figure([_line(thin(curve), "learning rate", TRAINING)], "step", log=log)
+    return _figure([_line(thin(curve, zoom), "learning rate", TRAINING)], "step", log=log)
 
 
 def _line(curve: Curve, name: str, colour: str | None, *, width: float = 2.0, opacity: float = 1.0) -> Figure:

@@ -7,17 +7,19 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.runs.run import Run
-from core.runs.store import Point, RunStore
+from core.runs.store import RunStore
 
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
-"""Steps or epochs, and values; both ``(N,)``."""
+"""Steps or epochs, rising, and values; both ``(N,)``."""
+Range = tuple[float, float]
+NOTHING: Curve = (np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 @dataclass
 class Histories:
     """What is already known of one run's numbers."""
 
-    known: dict[str, list[Point]] = field(default_factory=dict)
+    known: dict[str, Curve] = field(default_factory=dict)
     complete: set[str] = field(default_factory=set)
     names: tuple[tuple[int, bool], list[str]] = ((-1, False), [])
 
@@ -34,15 +36,17 @@ class Histories:
         A key that counts epochs is looked up only after another epoch, and nothing of a run that has ended is looked up
         twice: while a run trains, it needs the processor more than this page does.
         """
-        points = self.known.get(key, [])
+        steps, values = self.known.get(key, NOTHING)
         expected = run.progress.step if key.startswith("step/") else run.progress.epoch
-        if key not in self.complete and (run.is_final or len(points) < expected or not points):
-            points = store.extend_history(run.id, key, points)
-            self.known[key] = points
+        if key not in self.complete and (run.is_final or len(steps) < expected or not len(steps)):
+            new = store.points_after(run.id, key, count=len(steps), step=int(steps[-1]) if len(steps) else -1)
+            if new:
+                steps = np.concatenate([steps, np.array([each[0] for each in new], np.int64)])
+                values = np.concatenate([values, np.array([each[1] for each in new], np.float64)])
+            self.known[key] = steps, values
             if run.is_final:
                 self.complete.add(key)
-        ordered = sorted(points)
-        return np.array([each[0] for each in ordered], np.int64), np.array([each[1] for each in ordered], np.float64)
+        return steps, values
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -66,8 +70,28 @@ def smooth(values: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
     return np.array(smoothed, np.float64)
 
 
-def thin(curve: Curve, most: int = 1000) -> Curve:
-    """Return a curve of at most about ``most`` points that keeps every peak: each bin's lowest and highest value."""
+def thin(curve: Curve, zoom: Range | None = None, most: int = 1000) -> Curve:
+    """Return a curve of at most about ``most`` points that keeps every peak: each bin's lowest and highest value.
+
+    Args:
+        curve: Any number of points.
+        zoom: First and last step that are looked at: there so many points are kept as if nothing else were, which is
+            all of them once there are few. Outside, the curve stays as coarse as it is unzoomed.
+        most: Points of the whole curve, and of what is looked at.
+    """
+    if zoom is None:
+        return _thin(curve, most)
+    steps, values = curve
+    first, last = np.searchsorted(steps, zoom[0]), np.searchsorted(steps, zoom[1], side="right")
+    whole = len(steps) / most
+    parts = [
+        _thin((steps[part], values[part]), max(2, round((part.stop - part.start) / whole)) if outside else most)
+        for part, outside in ((slice(0, first), True), (slice(first, last), False), (slice(last, len(steps)), True))
+    ]
+    return np.concatenate([each[0] for each in parts]), np.concatenate([each[1] for each in parts])
+
+
+def _thin(curve: Curve, most: int) -> Curve:
     steps, values = curve
     size = -(-2 * len(steps) // most)
     if size <= 2:

@@ -1,13 +1,14 @@
 """The tab of curves: four charts of one run with smoothing, log axis and a choice of scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from core.experiments.experiment import Experiment
+from core.runs.hints import find_hints
 from core.runs.run import Run
 from core.runs.store import RunStore
-from core.ui.chart import show_chart
+from core.ui.chart import show_chart, zoom_of
 from core.ui.curves import Figure, draw_losses, draw_rate, draw_scores, draw_steps
 from core.ui.histories import Curve, open_histories
 from core.ui.wording import title_of_score
@@ -34,12 +35,14 @@ def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
         )
         return
     scores = _scores(histories.keys(store, run), experiment, experiment.monitor_of(run.config["arm"]))
+    if len(losses) == 1:
+        _show_hints(read, run, experiment)
     strength, log, chosen = _show_options(experiment, scores)
     left, right = st.columns(2, gap="medium")
     with left:
         _show(
             "Training loss",
-            draw_steps(steps, strength=strength, log=log, level=experiment.loss_level),
+            draw_steps(steps, strength=strength, log=log, level=experiment.loss_level, zoom=zoom_of(f"steps-{run.id}")),
             f"steps-{run.id}",
         )
     with right:
@@ -53,7 +56,20 @@ def show_curves(store: RunStore, run: Run, experiment: Experiment) -> None:
         figure = draw_scores(curves, best_epoch=run.best_epoch, log=log) if curves else None
         _show("Scores by epoch", figure, f"scores-{run.id}", help=help)
     with right:
-        _show("Learning rate", draw_rate(read("step/learning_rate"), log=log), f"rate-{run.id}")
+        _show(
+            "Learning rate",
+            draw_rate(read("step/learning_rate"), log=log, zoom=zoom_of(f"rate-{run.id}")),
+            f"rate-{run.id}",
+        )
+
+
+def _show_hints(read: Callable[[str], Curve], run: Run, experiment: Experiment) -> None:
+    """Point out what the curves say; the losses of parts that learn against each other say no such thing."""
+    training, validation = (read(f"{split}/loss")[1].tolist() for split in ("train", "val"))
+    score = title_of_score(experiment, experiment.monitor_of(run.config["arm"]))
+    epochs = run.progress.epochs or run.config["epochs"]
+    for said in find_hints(training, validation, score=score, best_epoch=run.best_epoch, epochs=epochs):
+        st.info(said, icon=":material/lightbulb:")
 
 
 def _losses(keys: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ def test_a_curve_read_piece_by_piece_is_the_whole_history_and_is_left_alone_afte
     store.finish(run.id, FINISHED, "done")
     ended = store.get(run.id)
     known.read(store, ended, "step/loss")
-    store.extend_history = None  # type: ignore[assignment, method-assign] - nothing may be read from now on
+    store.points_after = None  # type: ignore[assignment, method-assign] - nothing may be read from now on
     assert len(known.read(store, ended, "step/loss")[0]) == 20
 
 
@@ -48,3 +48,30 @@ def test_thinning_keeps_every_peak_and_the_order(count: int) -> None:
     assert (np.diff(steps) > 0).all()
     assert {kept.max(), kept.min()} == {50.0, -50.0}
     np.testing.assert_array_equal(values[steps], kept)
+
+
+def test_what_is_zoomed_into_is_whole_and_the_rest_stays_coarse() -> None:
+    steps = np.arange(100_000)
+    curve = steps, np.random.default_rng(0).random(100_000)
+    zoomed, values = thin(curve, (40_000, 40_400))
+    inside = (zoomed >= 40_000) & (zoomed <= 40_400)
+    np.testing.assert_array_equal(zoomed[inside], steps[40_000:40_401])
+    np.testing.assert_array_equal(values, curve[1][zoomed])
+    assert 800 < (~inside).sum() < 1300
+    assert (np.diff(zoomed) > 0).all()
+    for part in ((-50.0, 10.0), (99_990.0, 2e6), (5.2, 5.4), (-9.0, -1.0)):
+        assert (np.diff(thin(curve, part)[0]) > 0).all()
+
+
+@pytest.mark.filterwarnings("default")  # of MLflow and SQLAlchemy
+def test_a_history_is_the_same_in_our_own_reading_and_in_mlflows() -> None:
+    store = RunStore()
+    run = store.create("vessels", {"arm": "unet", "recipe": "quick", "seed": 0})
+    told = [1.0, float("nan"), float("inf"), -float("inf"), 0.25]
+    store.log_points(run.id, [("step/loss", (step, value, 1e9 + step)) for step, value in enumerate(told)])
+    mlflow = [
+        (each.step, each.value, each.timestamp / 1000) for each in store._client.get_metric_history(run.id, "step/loss")
+    ]
+    np.testing.assert_equal(store.history(run.id, "step/loss")[0::4], mlflow[0::4])
+    np.testing.assert_equal([value for _, value, _ in store.history(run.id, "step/loss")], told)
+    assert store.points_after(run.id, "step/loss", count=4, step=3) == [(4, 0.25, 1e9 + 4)]
