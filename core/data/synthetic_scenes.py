@@ -1,8 +1,9 @@
 """Synthetic photographs of household things, a folder for each class: lets pre-training run without real pictures.
 
-The class is told by the shape. Colours, textures, background, light and the length of the thing's longer side are drawn
-from the same distributions for every class, and what else lies about is drawn without looking at the class. Only what
-belongs to a shape differs: how much of its box it fills, and whether it lies any way round or stands.
+As with real things, a class has a shape and a usual make: what it is mostly made of has one kind of pattern, which three
+or four classes share, and a hue from a third of the colour circle, which overlaps those of most classes. Neither
+suffices. The other materials, background, light and the length of the thing's longer side are drawn from the same
+distributions for every class, and what else lies about is drawn without looking at the class.
 """
 
 import math
@@ -25,6 +26,8 @@ _FINER = 3
 
 _SHIFT = 4
 _MATERIALS = (1, 2, 3)
+_HUE_STEP, _HUE_SPREAD = 0.618034 * 360, 60.0
+"""Degrees from the middle of one class' hues to the next one's, and to either side of it."""
 _ROUNDS, _TEST_ROUND = 5, 1
 """Of every five rounds through the classes the second is for testing."""
 
@@ -40,6 +43,19 @@ class Scene:
 
     image: Pixels
     shape: Mask
+
+
+@dataclass(frozen=True)
+class Make:
+    """What things of a class are mostly made of.
+
+    Attributes:
+        pattern: Which kind, from 1; 0 is plain and nobody's own.
+        hue: Middle of its hues, degrees.
+    """
+
+    pattern: int
+    hue: float
 
 
 def write_scenes(folder: Path, *, n: int = 1000, seed: int = 0, classes: int = 20) -> None:
@@ -83,7 +99,9 @@ def draw_scene(name: str, rng: np.random.Generator) -> Scene:
     shape: FloatImage = np.sum(alphas, axis=0, dtype=np.float32)
     picture = _render_background(rng, height, width)
     picture = _cast_shadow(rng, picture, shape)
-    picture = _render_thing(rng, picture, alphas, shape)
+    number = list(CLASSES).index(name)
+    make = Make(1 + number % (len(_PATTERNS) - 1) + 10 * (number // 6 % 3), number * _HUE_STEP % 360)
+    picture = _render_thing(rng, picture, alphas, shape, make)
     return Scene(_photograph(rng, picture), shape > 0.5)
 
 
@@ -110,7 +128,7 @@ def _paint(
     every = np.concatenate(seen)
     low, high = every.min(axis=0), every.max(axis=0)
     extent = high - low
-    scale = rng.uniform(0.55, 0.95) * min(width / extent[0], height / extent[1])
+    scale = rng.uniform(0.75, 1.0) * min(width / extent[0], height / extent[1])
     room = np.array([width, height]) - scale * extent
     corner = room * rng.uniform(0, 1, 2)
     canvas = np.zeros((height * _FINER, width * _FINER), np.uint8)
@@ -133,16 +151,17 @@ def _average_down(cells: Mask) -> FloatImage:
     return np.asarray(small, np.float32)
 
 
-def _choose_colour(rng: np.random.Generator) -> FloatImage:
-    """Any colour, pale ones more often than glaring ones, (3,), 0 to 1."""
-    hue, saturation, value = rng.uniform(0, 360), rng.beta(1.2, 1.6), rng.uniform(0.12, 1.0)
+def _choose_colour(rng: np.random.Generator, middle: float | None = None) -> FloatImage:
+    """Any colour, or one of a hue about this, pale ones more often than glaring ones, (3,), 0 to 1."""
+    hue = rng.uniform(0, 360) if middle is None else (middle + rng.uniform(-_HUE_SPREAD, _HUE_SPREAD)) % 360
+    saturation, value = rng.beta(1.2, 1.6), rng.uniform(0.12, 1.0)
     colour = cv2.cvtColor(np.array([[[hue, saturation, value]]], np.float32), cv2.COLOR_HSV2RGB)
     return np.asarray(colour, np.float32).reshape(3)
 
 
-def _choose_unlike(rng: np.random.Generator, other: FloatImage) -> FloatImage:
+def _choose_unlike(rng: np.random.Generator, other: FloatImage, middle: float | None = None) -> FloatImage:
     """A colour that can be told from another one."""
-    colours = [_choose_colour(rng) for _ in range(3)]
+    colours = [_choose_colour(rng, middle) for _ in range(3)]
     return max(colours, key=lambda colour: float(np.abs(colour - other).sum()))
 
 
@@ -152,22 +171,31 @@ def _render_cloud(rng: np.random.Generator, height: int, width: int, grain: floa
     return np.asarray(cv2.resize(seeds, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _render_pattern(rng: np.random.Generator, height: int, width: int) -> FloatImage:
-    """A texture of any kind, (H, W), −1 to 1: nothing, blotches, grain, stripes, checks, dots, wood."""
+def _render_pattern(
+    rng: np.random.Generator, height: int, width: int, kind: int, steps: tuple[float, float]
+) -> FloatImage:
+    """A texture of a kind, (H, W), −1 to 1, whose period in pixels is drawn from a range."""
     x, y = _build_grid(height, width)
-    angle, step, phase = rng.uniform(0, math.pi), rng.uniform(5, 18), rng.uniform(0, 2 * math.pi)
+    angle, step, phase = rng.uniform(0, math.pi), rng.uniform(*steps), rng.uniform(0, 2 * math.pi)
     along = np.float32(2 * math.pi / step) * (math.cos(angle) * x + math.sin(angle) * y) + np.float32(phase)
     across = np.float32(2 * math.pi / step) * (math.cos(angle) * y - math.sin(angle) * x)
-    kinds: tuple[Callable[[], FloatImage], ...] = (
-        lambda: np.zeros((height, width), np.float32),
-        lambda: _render_cloud(rng, height, width, step),
-        lambda: rng.uniform(-1, 1, (height, width)).astype(np.float32),
-        lambda: np.sin(along),
-        lambda: np.sign(np.sin(along) * np.sin(across)),
-        lambda: np.sign(np.cos(along) + np.cos(across) - np.float32(1.1)),
-        lambda: np.sin(along + 2 * _render_cloud(rng, height, width, 30)),
-    )
-    return kinds[rng.integers(len(kinds))]()
+    return _PATTERNS[kind](rng, along, across, step)
+
+
+def _render_grain(rng: np.random.Generator, along: FloatImage, _across: FloatImage, _step: float) -> FloatImage:
+    return rng.uniform(-1, 1, along.shape).astype(np.float32)
+
+
+_PATTERNS: tuple[Callable[[np.random.Generator, FloatImage, FloatImage, float], FloatImage], ...] = (
+    lambda _rng, along, _across, _step: np.zeros_like(along),
+    lambda rng, along, _across, step: _render_cloud(rng, *along.shape, step),
+    _render_grain,
+    lambda _rng, along, _across, _step: np.sin(along),
+    lambda _rng, along, across, _step: np.sign(np.sin(along) * np.sin(across)),
+    lambda _rng, along, across, _step: np.sign(np.cos(along) + np.cos(across) - np.float32(1.1)),
+    lambda rng, along, _across, _step: np.sin(along + 2 * _render_cloud(rng, *along.shape, 30)),
+)
+"""Plain, blotches, grain, stripes, checks, dots, wood."""
 
 
 def _build_grid(height: int, width: int) -> tuple[FloatImage, FloatImage]:
@@ -175,31 +203,46 @@ def _build_grid(height: int, width: int) -> tuple[FloatImage, FloatImage]:
     return np.arange(width, dtype=np.float32)[None, :], np.arange(height, dtype=np.float32)[:, None]
 
 
-def _render_surface(rng: np.random.Generator, height: int, width: int, colour: FloatImage) -> FloatImage:
-    """A colour with its texture and slow changes of tone, (H, W, 3)."""
-    tone = 1 + np.float32(rng.uniform(0, 0.3)) * _render_pattern(rng, height, width)
+def _render_surface(
+    rng: np.random.Generator, height: int, width: int, colour: FloatImage, pattern: int | None = None
+) -> FloatImage:
+    """A colour with slow changes of tone, (H, W, 3), and a texture: this one so that it is seen, or any."""
+    kind, strength, steps = (int(rng.integers(len(_PATTERNS))), rng.uniform(0, 0.3), (5.0, 18.0))
+    if pattern is not None:
+        kind, strength, steps = (
+            pattern % 10,
+            rng.uniform(0.35, 0.6),
+            ((6.0, 8.0), (10.0, 13.0), (17.0, 24.0))[pattern // 10],
+        )
+    tone = 1 + np.float32(strength) * _render_pattern(rng, height, width, kind, steps)
     tone += np.float32(rng.uniform(0, 0.25)) * _render_cloud(rng, height, width, 50)
     return tone[..., None] * colour
 
 
+def _choose_dull(rng: np.random.Generator) -> FloatImage:
+    c = _choose_colour(rng)
+    grey = np.float32(c.max())
+    return np.asarray(grey + np.float32(0.25) * (c - grey), np.float32)
+
+
 def _render_background(rng: np.random.Generator, height: int, width: int) -> FloatImage:
     """A wall, often with a floor or a table before it, and things without a name out of focus, (H, W, 3)."""
-    picture = _render_surface(rng, height, width, _choose_colour(rng))
+    picture = _render_surface(rng, height, width, _choose_dull(rng))
     if rng.random() < 0.6:
         x, y = _build_grid(height, width)
         edge = height * rng.uniform(0.35, 0.9) + rng.uniform(-0.25, 0.25) * x
-        floor = _render_surface(rng, height, width, _choose_colour(rng))
+        floor = _render_surface(rng, height, width, _choose_dull(rng))
         picture = np.where((y > edge)[..., None], floor, picture)
-    for _ in range(rng.integers(0, 6)):
+    for _ in range(rng.integers(0, 3)):
         _add_clutter(rng, picture)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 2.2)), np.float32)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(1.5, 4.0)), np.float32)
 
 
 def _add_clutter(rng: np.random.Generator, picture: FloatImage) -> None:
     """Lay a nameless box, disc, splinter or line somewhere, in place."""
     height, width = picture.shape[:2]
     middle = rng.uniform(-0.1, 1.1, 2) * (width, height)
-    colour = _choose_colour(rng).tolist()
+    colour = _choose_dull(rng).tolist()
     corners, reach = int(rng.integers(2, 9)), rng.uniform(8, 45)
     angles = np.sort(rng.uniform(0, 2 * math.pi, corners))
     reaches = reach * rng.uniform(0.6, 1.2, corners)
@@ -221,19 +264,19 @@ def _cast_shadow(rng: np.random.Generator, picture: FloatImage, shape: FloatImag
 
 
 def _render_thing(
-    rng: np.random.Generator, picture: FloatImage, alphas: list[FloatImage], shape: FloatImage
+    rng: np.random.Generator, picture: FloatImage, alphas: list[FloatImage], shape: FloatImage, make: Make
 ) -> FloatImage:
     """Lay the thing over the picture: its side, then each material with texture, rounded edges and light."""
     height, width = shape.shape
     behind = (picture * shape[..., None]).sum(axis=(0, 1)) / max(float(shape.sum()), 1.0)
-    main = _choose_unlike(rng, behind)
+    main = _choose_unlike(rng, behind, make.hue)
     second = _choose_unlike(rng, main)
     colours = (main, second, _choose_unlike(rng, second))
     side = _extrude(rng, shape)
     picture = _blend(picture, np.broadcast_to(main * np.float32(rng.uniform(0.35, 0.7)), picture.shape), side)
     light = _render_relief(rng, alphas)
-    for alpha, colour in zip(alphas, colours, strict=True):
-        picture = _blend(picture, _render_surface(rng, height, width, colour) * light[..., None], alpha)
+    for alpha, colour, pattern in zip(alphas, colours, (make.pattern, None, None), strict=True):
+        picture = _blend(picture, _render_surface(rng, height, width, colour, pattern) * light[..., None], alpha)
     return picture
 
 

@@ -301,7 +301,7 @@ class Pets(Experiment):
                 "colour": 0.2, "initialisation": "default", "frozen_stages": 4, "test_mirror": True,
             },
             {
-                "lite0-unet": {"epochs": 9, "size": 224},
+                "lite0-unet": {"epochs": 11, "size": 224},
                 "unet": {"epochs": 8, "learning_rate": 1e-3, "size": 128},
                 "resnet34-unet": {"learning_rate": 1e-3},
                 "resnet34-unet-standard": {"learning_rate": 1e-3},
