@@ -35,6 +35,12 @@ def add_run_commands(command: Command, with_json: WithJson) -> None:
     longer.add_argument("run_id", metavar="RUN")
     longer.add_argument("--epochs", type=int, required=True, metavar="N", help="how many to add")
     with_json(longer)
+    with_json(command("disk", show_disk, "Say what takes how much of the disk."))
+    cleaning = command("clean", clean_states, "Remove the states from which runs that have ended could go on.")
+    cleaning.add_argument("--days", type=int, default=0, metavar="N", help="of runs that ended longer ago than this")
+    cleaning.add_argument("--gib", type=float, default=0.0, metavar="G", help="the oldest, until the rest takes less")
+    cleaning.add_argument("--dry-run", action="store_true", help="only say which")
+    with_json(cleaning)
 
 
 def print_json(document: Any) -> int:
@@ -181,3 +187,36 @@ def restore_run(options: argparse.Namespace) -> int:
     """Bring a run back."""
     run = _swept().restore(options.run_id)
     return _told(options, run, f"Run {run.short_id} is back.")
+
+
+def show_disk(options: argparse.Namespace) -> int:
+    """Print what takes how many bytes."""
+    from core.runs.storage import measure_disk
+    from core.runs.store import RunStore
+
+    shares = measure_disk(RunStore())
+    if options.json:
+        return print_json([{"title": each.title, "bytes": each.size} for each in shares])
+    for each in shares:
+        print(f"{each.size / 2**20:10.1f} MiB  {each.title}")
+    return 0
+
+
+def clean_states(options: argparse.Namespace) -> int:
+    """Remove, or name, the states that a rule lets go; best weights, curves and pictures stay."""
+    from core.errors import UserError
+    from core.runs.settings import Settings
+    from core.runs.storage import clean, removable
+    from core.runs.store import RunStore
+
+    rule, store = Settings(keep_days=options.days, keep_gib=options.gib), RunStore()
+    if not (rule.keep_days or rule.keep_gib):
+        raise UserError("Give --days or --gib: without a rule nothing is removed.")
+    found = removable(store, rule)
+    freed = sum(size for _, size in found) if options.dry_run else clean(store, rule)
+    if options.json:
+        return print_json({"runs": [run.id for run, _ in found], "bytes": freed, "removed": not options.dry_run})
+    for run, size in found:
+        print(f"{run.short_id}  {run.name}  {size / 2**20:.1f} MiB")
+    print(f"{freed / 2**20:.1f} MiB {'would be' if options.dry_run else 'are'} free again")
+    return 0

@@ -19,6 +19,7 @@ page = st.navigation(
             st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
         ],
         "Try": [st.Page("predict.py", title="Predict", icon=":material/image_search:")],
+        "More": [st.Page("system.py", title="System", icon=":material/memory:")],
     }
 )
 page.run()

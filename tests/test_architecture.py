@@ -9,8 +9,8 @@ import pytest
 from core.paths import PROJECT
 
 LAYERS = (
-    ("errors",), ("paths",), ("config",), ("models", "metrics"), ("data", "engine"), ("tasks",), ("experiments",),
-    ("runs",), ("studies", "inference"), ("ui",),
+    ("errors",), ("paths", "files"), ("config",), ("models", "metrics"), ("data", "engine"), ("tasks",),
+    ("experiments",), ("runs",), ("studies", "inference"), ("ui",),
 )  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FREE = {"core/cli.py", "core/cli_runs.py", "core/__main__.py"}

@@ -6,11 +6,9 @@ so that one atomic rename replaces both and a crash can never pair new weights w
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +17,7 @@ from torch import nn
 
 from core.engine.damage import UNREADABLE
 from core.errors import UserError
+from core.files import replacing, write_atomically
 
 WEIGHTS, CARD, STATE = "weights.safetensors", "card.json", "state.pt"
 
@@ -93,7 +92,7 @@ def fingerprint_of(network: nn.Module) -> str:
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Write what a run needs to go on."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _replacing(folder / STATE) as file:
+    with replacing(folder / STATE) as file:
         torch.save(dict(state), file)
 
 
@@ -111,26 +110,6 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     except UNREADABLE as error:
         raise UserError(f"{path} is damaged, so this run cannot go on; start it anew.") from error
     return state
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves either the old or the new one."""
-    with _replacing(path) as file:
-        file.write(content)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write that takes the place of another when it is whole and on the disk; else nothing is left."""
-    draft = path.with_name(path.name + ".tmp")
-    try:
-        with draft.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _opened(folder: Path) -> Any:

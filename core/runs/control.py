@@ -16,6 +16,7 @@ from core.runs.causes import exit_path
 from core.runs.liveness import is_alive
 from core.runs.queue import dispatch
 from core.runs.run import FINISHED, Run
+from core.runs.storage import require_state
 from core.runs.store import RunStore
 
 GONE_SECONDS = 5.0
@@ -47,12 +48,14 @@ def resume(store: RunStore, run_id: str) -> Run:
     """Let a run that was stopped or failed go on from its last whole epoch, as if it had never been interrupted.
 
     Raises:
-        UserError: If it is under way or has finished, or its stored settings are not valid any more.
+        UserError: If it is under way or has finished, its stored settings are not valid any more, or its state was
+            cleaned away.
     """
     run = store.get(run_id)
     if run.status == FINISHED:
         raise UserError(f"Run {run.short_id} has finished all its epochs; prolong it to train further.")
     find_experiment(run.slug).read_config(run.config)
+    require_state(store, run)
     run = store.reopen(run.id)
     exit_path(store.log_path(run.id)).unlink(missing_ok=True)
     dispatch(store)
@@ -63,13 +66,15 @@ def extend(store: RunStore, run_id: str, epochs: int) -> Run:
     """Add epochs to a run: one under way goes on beyond its end, one that has ended is opened again.
 
     Raises:
-        UserError: If epochs is less than 1, or the settings do not allow so many.
+        UserError: If epochs is less than 1, the settings do not allow so many, or its state was cleaned away.
     """
     run = store.get(run_id)
     if epochs < 1:
         raise UserError(f"epochs was given as {epochs}; a run can be prolonged by 1 or more.")
     config = find_experiment(run.slug).read_config(run.config)
     wanted = replace(config, epochs=config.epochs + epochs)  # checks the range
+    if run.is_final:
+        require_state(store, run)
     store.set_epochs(run.id, wanted.epochs)
     run = store.get(run.id)
     if run.is_final:

@@ -7,6 +7,7 @@ in the store, it survives all of them.
 
 import socket
 import threading
+import time
 
 import psutil
 from mlflow.exceptions import MlflowException
@@ -16,9 +17,12 @@ from core.paths import home, locked_file
 from core.runs.executor import Executor, ProcessExecutor
 from core.runs.requirements import needed_run
 from core.runs.run import FAILED, FINISHED, RUNNING, SCHEDULED, Run
+from core.runs.settings import read_settings
 from core.runs.slots import slot_count
+from core.runs.storage import clean
 from core.runs.store import RunStore
 
+CLEAN_SECONDS = 3600.0
 TYPICAL_MEMORY = 2 * 2**30
 """Bytes that a run is taken to need where none like it was measured."""
 
@@ -112,11 +116,14 @@ def _start(store: RunStore, run: Run, executor: Executor) -> bool:
 
 
 def keep_dispatching(closing: threading.Event, *, every: float = 2.0) -> None:
-    """Find dead workers and start what is queued until the event is set: what a server does beside its pages."""
-    store: RunStore | None = None
+    """Find dead workers, start what is queued and clean up until the event is set: what a server does by the way."""
+    store, cleaned = None, -CLEAN_SECONDS
     while not closing.wait(every):
         try:
             store = store or RunStore()
             dispatch(store)
+            if time.monotonic() - cleaned > CLEAN_SECONDS:
+                clean(store, read_settings())
+                cleaned = time.monotonic()
         except (UserError, OSError, MlflowException):
             continue  # the pages tell what is wrong with the store; it may come back

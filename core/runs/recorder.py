@@ -21,6 +21,8 @@ from core.runs.usage import Usage
 
 FLUSH_SECONDS = 0.5
 BEAT_SECONDS = 1.5
+USAGE_SHARE = 0.01
+"""The load is recorded when the attempt has become longer by this part."""
 JPEG_QUALITY = 90
 
 
@@ -40,6 +42,8 @@ class StoreRecorder:
         self._orders = Orders(stop=False, epochs=0)
         self._recorded = store.last_steps(run_id)
         self._usage = Usage()
+        self._created = store.get(run_id).created
+        self._first_second = self._next_usage = time.time() - self._created
         self._closing = threading.Event()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
@@ -138,7 +142,16 @@ class StoreRecorder:
             patiently(self._acts.get())
 
     def _beat(self) -> Orders:
-        return self.store.beat(self.run_id, self._progress, self._usage.read())
+        usage = self._usage.read()
+        self._take_usage(usage)
+        return self.store.beat(self.run_id, self._progress, usage)
+
+    def _take_usage(self, usage: dict[str, float]) -> None:
+        """Record the load by the second of the run, ever more seldom: a run of days has hundreds of points, too."""
+        second = round(time.time() - self._created)
+        if second >= self._next_usage:
+            self._take({f"system/{key}": value for key, value in usage.items()}, second)
+            self._next_usage = second + USAGE_SHARE * (second - self._first_second)
 
     def _flush(self) -> None:
         with self._lock:

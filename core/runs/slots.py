@@ -13,27 +13,51 @@ from pathlib import Path
 from typing import IO
 
 from core.paths import home
+from core.runs.settings import read_settings
 
 CORES_PER_RUN = 2
+GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def slot_count() -> int:
-    """Return how many runs may train at once: ``FOVEA_SLOTS``, or one per two processor cores."""
+    """Return how many runs may train at once: ``FOVEA_SLOTS``, else what the user set, else what the machine allows."""
     given = os.environ.get("FOVEA_SLOTS", "")
-    return max(1, int(given) if given.isdigit() else (os.cpu_count() or 1) // CORES_PER_RUN)
+    return max(1, int(given) if given.isdigit() else read_settings().slots or allowed_slots())
+
+
+def allowed_slots() -> int:
+    """Return one for each GPU, or one for every two processor cores where there is none."""
+    return max(1, gpu_count() or (os.cpu_count() or 1) // CORES_PER_RUN)
+
+
+def gpu_count() -> int:
+    """Return how many NVIDIA GPUs a run may use, without waking them up, which torch would."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([each for each in visible.split(",") if each.strip() not in ("", "-1")])
+    return sum(1 for _ in GPUS.glob("*")) if GPUS.is_dir() else 0
+
+
+def use_gpu_of(slot: int) -> None:
+    """Let this process see the one GPU that goes with its slot; to be called before torch is loaded."""
+    count = gpu_count()
+    if count > 1:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count)))).split(",")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[slot % count].strip()
 
 
 @contextmanager
-def held_slot() -> Iterator[bool]:
-    """Try to take a slot; yields whether there was one, and gives it back on leaving."""
+def held_slot() -> Iterator[int | None]:
+    """Try to take a slot; yields its number from 0, or None if there was none, and gives it back on leaving."""
     folder = home() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
-    taken = next((file for number in range(slot_count()) if (file := _locked(folder / str(number)))), None)
+    numbers = range(slot_count())
+    taken = next(((each, file) for each in numbers if (file := _locked(folder / str(each)))), None)
     try:
-        yield taken is not None
+        yield taken[0] if taken else None
     finally:
-        if taken is not None:
-            taken.close()
+        if taken:
+            taken[1].close()
 
 
 def _locked(path: Path) -> IO[bytes] | None:

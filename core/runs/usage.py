@@ -1,5 +1,7 @@
 """How much of the machine a worker uses."""
 
+import sys
+
 import psutil
 
 
@@ -15,7 +17,7 @@ class Usage:
 
         Returns:
             ``cpu``, processor cores in use; ``memory``, bytes of this process and its children; ``free_share``, the
-            part of the machine's memory that is free, 0 to 1.
+            part of the machine's memory that is free, 0 to 1; on a GPU ``gpu_memory``, bytes of it in use by anybody.
         """
         memory = self._process.memory_info().rss
         for child in self._process.children(recursive=True):
@@ -28,4 +30,14 @@ class Usage:
             "cpu": round(self._process.cpu_percent() / 100, 2),
             "memory": float(memory),
             "free_share": round(machine.available / machine.total, 4),
+            **_read_gpu(),
         }
+
+
+def _read_gpu() -> dict[str, float]:
+    """Return what torch, where it is loaded and has woken a GPU up, says of its memory."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return {}
+    free, total = torch.cuda.mem_get_info()
+    return {"gpu_memory": float(total - free)}

@@ -12,7 +12,7 @@ from core.runs.queue import dispatch
 from core.runs.requirements import needed_run
 from core.runs.reserve import keep_reserve, release_reserve
 from core.runs.run import FAILED, FINISHED, KILLED, Run
-from core.runs.slots import held_slot
+from core.runs.slots import held_slot, use_gpu_of
 from core.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -53,11 +53,12 @@ def _await_slot(store: RunStore, run: Run, slot: ExitStack) -> bool:
 
     Runs from the queue find theirs free; one that a person starts with ``work`` may have to wait.
     """
-    while not slot.enter_context(held_slot()):
+    while (number := slot.enter_context(held_slot())) is None:
         if store.beat(run.id, run.progress).stop:
             return False
         store.say(run.id, "Waiting for a run that is under way.")
         time.sleep(POLL_SECONDS)
+    use_gpu_of(number)
     return True
 
 

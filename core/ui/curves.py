@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.ui.histories import Curve, Range, smooth, thin
 
@@ -91,7 +92,21 @@ def draw_rate(curve: Curve, *, log: bool, zoom: Range | None = None) -> Figure:
     return _figure([_line(thin(curve, zoom), "learning rate", TRAINING)], "step", log=log)
 
 
-def _line(curve: Curve, name: str, colour: str | None, *, width: float = 2.0, opacity: float = 1.0) -> Figure:
+def draw_load(curve: tuple[NDArray[np.float64], NDArray[np.float64]], name: str) -> Figure:
+    """Return what a run used of the machine by the minute, from 0 up."""
+    figure = _figure([_line(curve, name, TRAINING)], "minute", log=False)
+    figure["layout"]["yaxis"]["rangemode"] = "tozero"
+    return figure
+
+
+def _line(
+    curve: tuple[NDArray[Any], NDArray[np.float64]],
+    name: str,
+    colour: str | None,
+    *,
+    width: float = 2.0,
+    opacity: float = 1.0,
+) -> Figure:
     steps, values = curve
     style: dict[str, Any] = {"width": width} | ({"color": colour} if colour else {})
     return {

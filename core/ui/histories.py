@@ -36,9 +36,16 @@ class Histories:
         A key that counts epochs is looked up only after another epoch, and nothing of a run that has ended is looked up
         twice: while a run trains, it needs the processor more than this page does.
         """
-        steps, values = self.known.get(key, NOTHING)
         expected = run.progress.step if key.startswith("step/") else run.progress.epoch
-        if key not in self.complete and (run.is_final or len(steps) < expected or not len(steps)):
+        return self._extend(store, run, key, len(self.known.get(key, NOTHING)[0]) < expected)
+
+    def read_load(self, store: RunStore, run: Run, key: str) -> Curve:
+        """Return the curve of a key that counts seconds."""
+        return self._extend(store, run, key, True)
+
+    def _extend(self, store: RunStore, run: Run, key: str, expected: bool) -> Curve:
+        steps, values = self.known.get(key, NOTHING)
+        if key not in self.complete and (run.is_final or expected or not len(steps)):
             new = store.points_after(run.id, key, count=len(steps), step=int(steps[-1]) if len(steps) else -1)
             if new:
                 steps = np.concatenate([steps, np.array([each[0] for each in new], np.int64)])

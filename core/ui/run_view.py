@@ -10,11 +10,12 @@ from core.runs.store import RunStore
 from core.ui.run_curves import show_curves
 from core.ui.run_header import show_header
 from core.ui.run_log import show_log
+from core.ui.run_machine import show_machine
 from core.ui.run_samples import show_samples
 from core.ui.run_settings import show_settings
 
 SECONDS = 1.0
-CURVES, SAMPLES, LOG, SETTINGS = TABS = ("Curves", "Samples", "Log", "Settings")
+CURVES, SAMPLES, LOG, MACHINE, SETTINGS = TABS = ("Curves", "Samples", "Log", "Machine", "Settings")
 
 
 def find_run(store: RunStore, wanted: str, runs: list[Run]) -> Run:
@@ -60,5 +61,7 @@ def _show(store: RunStore, run_id: str, was_final: bool) -> None:
                 show_samples(store, run, experiment.kind_of(run.config["arm"]))
             elif name == LOG:
                 show_log(store, run)
+            elif name == MACHINE:
+                show_machine(store, run)
             else:
                 show_settings(run, experiment)

@@ -47,6 +47,14 @@ def say_duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def say_size(size: float) -> str:
+    """Return a number of bytes as people say it."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 2**10:.0f} KiB" if size else "nothing"
+
+
 def say_left(seconds: float | None) -> str:
     """Return an estimate of the time left, rounded as coarsely as it is sure."""
     if seconds is None:

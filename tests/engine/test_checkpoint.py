@@ -15,9 +15,9 @@ from core.engine.checkpoint import (
     load_weights,
     save_checkpoint,
     save_state,
-    write_atomically,
 )
 from core.errors import UserError
+from core.files import write_atomically
 from tests.engine.toy import build_toy_network
 
 
@@ -72,7 +72,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(folder: Path, monkeypatch: pyt
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.engine.checkpoint.os.fsync", full)
+    monkeypatch.setattr("core.files.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(folder, {"network": build_toy_network(5)}, {"epoch": 4})
     with pytest.raises(OSError, match="No space left"):

@@ -17,6 +17,7 @@ from core.experiments import catalogue, find_experiment
 from core.paths import PROJECT
 from core.runs.queue import queued
 from core.runs.run import FAILED, FINISHED, Progress, Run
+from core.runs.settings import Settings, read_settings
 from core.runs.store import RunStore
 from core.ui import train_start
 from core.ui.curves import draw_steps
@@ -345,3 +346,32 @@ def test_a_history_of_100_000_points_is_drawn_at_once(
     record_property("seconds_for_100000_points", round(first, 2))
     sys.stdout.write(f"100,000 points of two keys read and drawn: {first:.2f} s; the page with them {again:.2f} s\n")
     assert first < 3.0
+
+
+def test_the_system_page_says_what_is_there_and_keeps_limits(store: RunStore, home: Path) -> None:
+    record(store)
+    app = open_page("system")
+    assert {each.label for each in app.metric} >= {"Processor cores", "Free memory", "Free disk", "Queued"}
+    cells = [str(cell) for each in app.table for cell in each.value.to_numpy().ravel()]
+    assert "Best weights" in cells
+    assert str(home) in cells
+    app.number_input(key="system-slots").set_value(3)
+    checked(app.run())
+    app.number_input(key="system-gib").set_value(0.5)
+    checked(app.run())
+    assert read_settings() == Settings(slots=3, keep_gib=0.5)
+    assert app.number_input(key="system-slots").value == 3
+    assert "By this rule 0 runs' states go now" in texts(app)
+    assert open_page("system").number_input(key="system-slots").value == 3
+
+
+def test_the_load_of_a_run_is_drawn(store: RunStore) -> None:
+    run = record(store, status=None)
+    store.log_points(
+        run.id, [(f"system/{key}", (second, 1e9, time.time())) for key in ("cpu", "memory") for second in (3, 5)]
+    )
+    app = open_page("runs", run=run.short_id)
+    app.session_state["run-tab"] = "Machine"
+    checked(app.run())
+    assert "Processor cores in use" in texts(app)
+    assert "Memory of the run, GiB" in texts(app)

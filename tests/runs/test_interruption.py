@@ -61,7 +61,7 @@ def whole(store: RunStore, slug: str, data: Path) -> Iterator[Run]:
 
 
 def _curves(store: RunStore, run: Run) -> dict[str, list[tuple[int, float]]]:
-    keys = [key for key in store.metric_keys(run.id) if not key.endswith("seconds")]
+    keys = [key for key in store.metric_keys(run.id) if not key.endswith("seconds") and not key.startswith("system/")]
     return {key: [(step, value) for step, value, _ in store.history(run.id, key)] for key in keys}
 
 

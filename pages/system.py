@@ -1,0 +1,14 @@
+"""System: what this machine is, what waits, what lies on the disk, and the limits the user sets."""
+
+import streamlit as st
+
+from core.ui.opened import open_store
+
+st.title("System", anchor=False)
+with st.spinner("Opening the store of runs …"):
+    store = open_store()
+    from core.ui.system_view import show_disk, show_limits, show_machine, show_places
+show_machine(store)
+show_limits(store)
+show_disk(store)
+show_places(store)
