@@ -1,9 +1,9 @@
 """Synthetic photographs of household things, a folder for each class: lets pre-training run without real pictures.
 
-As with real things, a class has a shape and a usual make: what it is mostly made of has one kind of pattern, which three
-or four classes share, and a hue from a third of the colour circle, which overlaps those of most classes. Neither
-suffices. The other materials, background, light and the length of the thing's longer side are drawn from the same
-distributions for every class, and what else lies about is drawn without looking at the class.
+They stand before the paper of a studio, as in a catalogue. As with real things, a class has a shape and a usual make:
+what it is mostly made of has one kind of pattern, coarse or fine, which one or two classes share, and a hue from a
+third of the colour circle, which overlaps those of most classes. Neither suffices. The other materials, the paper, the
+light, the place and the length of the thing's longer side are drawn from the same distributions for every class.
 """
 
 import math
@@ -26,6 +26,9 @@ _FINER = 3
 
 _SHIFT = 4
 _MATERIALS = (1, 2, 3)
+_ANY_STEPS = (5.0, 18.0)
+_STEPS = ((6.0, 8.0), (10.0, 13.0), (17.0, 24.0))
+"""Fine, middling and coarse patterns, pixels."""
 _HUE_STEP, _HUE_SPREAD = 0.618034 * 360, 60.0
 """Degrees from the middle of one class' hues to the next one's, and to either side of it."""
 _ROUNDS, _TEST_ROUND = 5, 1
@@ -50,12 +53,21 @@ class Make:
     """What things of a class are mostly made of.
 
     Attributes:
-        pattern: Which kind, from 1; 0 is plain and nobody's own.
+        pattern: Which kind; plain is nobody's own.
+        steps: Range of the pattern's period, pixels.
         hue: Middle of its hues, degrees.
     """
 
     pattern: int
+    steps: tuple[float, float]
     hue: float
+
+
+def make_of(name: str) -> Make:
+    """Return what things of a class are mostly made of."""
+    number = list(CLASSES).index(name)
+    kinds = len(_PATTERNS) - 1
+    return Make(1 + number % kinds, _STEPS[number // kinds % len(_STEPS)], number * _HUE_STEP % 360)
 
 
 def write_scenes(folder: Path, *, n: int = 1000, seed: int = 0, classes: int = 20) -> None:
@@ -97,11 +109,9 @@ def draw_scene(name: str, rng: np.random.Generator) -> Scene:
     labels = _paint(sketch_object(name, rng), _choose_view(name, rng), (height, width), rng)
     alphas = [_average_down(labels == material) for material in _MATERIALS]
     shape: FloatImage = np.sum(alphas, axis=0, dtype=np.float32)
-    picture = _render_background(rng, height, width)
+    picture = _render_backdrop(rng, height, width)
     picture = _cast_shadow(rng, picture, shape)
-    number = list(CLASSES).index(name)
-    make = Make(1 + number % (len(_PATTERNS) - 1) + 10 * (number // 6 % 3), number * _HUE_STEP % 360)
-    picture = _render_thing(rng, picture, alphas, shape, make)
+    picture = _render_thing(rng, picture, alphas, shape, make_of(name))
     return Scene(_photograph(rng, picture), shape > 0.5)
 
 
@@ -204,56 +214,24 @@ def _build_grid(height: int, width: int) -> tuple[FloatImage, FloatImage]:
 
 
 def _render_surface(
-    rng: np.random.Generator, height: int, width: int, colour: FloatImage, pattern: int | None = None
+    rng: np.random.Generator, height: int, width: int, colour: FloatImage, make: Make | None = None
 ) -> FloatImage:
-    """A colour with slow changes of tone, (H, W, 3), and a texture: this one so that it is seen, or any."""
-    kind, strength, steps = (int(rng.integers(len(_PATTERNS))), rng.uniform(0, 0.3), (5.0, 18.0))
-    if pattern is not None:
-        kind, strength, steps = (
-            pattern % 10,
-            rng.uniform(0.35, 0.6),
-            ((6.0, 8.0), (10.0, 13.0), (17.0, 24.0))[pattern // 10],
-        )
+    """A colour with slow changes of tone, (H, W, 3), and a texture: the make's, well to be seen, or any."""
+    if make:
+        kind, strength, steps = make.pattern, rng.uniform(0.35, 0.6), make.steps
+    else:
+        kind, strength, steps = int(rng.integers(len(_PATTERNS))), rng.uniform(0, 0.3), _ANY_STEPS
     tone = 1 + np.float32(strength) * _render_pattern(rng, height, width, kind, steps)
     tone += np.float32(rng.uniform(0, 0.25)) * _render_cloud(rng, height, width, 50)
     return tone[..., None] * colour
 
 
-def _choose_dull(rng: np.random.Generator) -> FloatImage:
-    c = _choose_colour(rng)
-    grey = np.float32(c.max())
-    return np.asarray(grey + np.float32(0.25) * (c - grey), np.float32)
-
-
-def _render_background(rng: np.random.Generator, height: int, width: int) -> FloatImage:
-    """A wall, often with a floor or a table before it, and things without a name out of focus, (H, W, 3)."""
-    picture = _render_surface(rng, height, width, _choose_dull(rng))
-    if rng.random() < 0.6:
-        x, y = _build_grid(height, width)
-        edge = height * rng.uniform(0.35, 0.9) + rng.uniform(-0.25, 0.25) * x
-        floor = _render_surface(rng, height, width, _choose_dull(rng))
-        picture = np.where((y > edge)[..., None], floor, picture)
-    for _ in range(rng.integers(0, 3)):
-        _add_clutter(rng, picture)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(1.5, 4.0)), np.float32)
-
-
-def _add_clutter(rng: np.random.Generator, picture: FloatImage) -> None:
-    """Lay a nameless box, disc, splinter or line somewhere, in place."""
-    height, width = picture.shape[:2]
-    middle = rng.uniform(-0.1, 1.1, 2) * (width, height)
-    colour = _choose_dull(rng).tolist()
-    corners, reach = int(rng.integers(2, 9)), rng.uniform(8, 45)
-    angles = np.sort(rng.uniform(0, 2 * math.pi, corners))
-    reaches = reach * rng.uniform(0.6, 1.2, corners)
-    points = middle + np.column_stack([np.cos(angles), np.sin(angles)]) * reaches[:, None]
-    fixed = np.rint(points).astype(np.int32)
-    if corners == 2:
-        cv2.line(picture, fixed[0].tolist(), fixed[1].tolist(), colour, int(rng.integers(2, 9)))
-    elif corners == 8:
-        cv2.circle(picture, fixed[0].tolist(), int(reach / 2), colour, -1)
-    else:
-        cv2.fillPoly(picture, [fixed], colour)
+def _render_backdrop(rng: np.random.Generator, height: int, width: int) -> FloatImage:
+    """The paper roll of a studio: nearly white, a little tinted, darker towards one end, (H, W, 3)."""
+    x, y = _build_grid(height, width)
+    tint = np.float32(rng.uniform(0.8, 0.97)) * (1 + rng.uniform(-0.03, 0.03, 3)).astype(np.float32)
+    fall = np.float32(rng.uniform(0, 0.15)) * (1 - y / height) ** 2 + np.float32(rng.uniform(-0.05, 0.05)) * (x / width)
+    return np.asarray((1 - fall)[..., None] * tint, np.float32)
 
 
 def _cast_shadow(rng: np.random.Generator, picture: FloatImage, shape: FloatImage) -> FloatImage:
@@ -275,8 +253,8 @@ def _render_thing(
     side = _extrude(rng, shape)
     picture = _blend(picture, np.broadcast_to(main * np.float32(rng.uniform(0.35, 0.7)), picture.shape), side)
     light = _render_relief(rng, alphas)
-    for alpha, colour, pattern in zip(alphas, colours, (make.pattern, None, None), strict=True):
-        picture = _blend(picture, _render_surface(rng, height, width, colour, pattern) * light[..., None], alpha)
+    for alpha, colour, own in zip(alphas, colours, (make, None, None), strict=True):
+        picture = _blend(picture, _render_surface(rng, height, width, colour, own) * light[..., None], alpha)
     return picture
 
 
@@ -311,9 +289,9 @@ def _photograph(rng: np.random.Generator, picture: FloatImage) -> Pixels:
     """Uneven light, exposure, a little blur and the sensor's noise: (H, W, 3) 8-bit."""
     height, width = picture.shape[:2]
     x, y = _build_grid(height, width)
-    slopes = rng.normal(0, 0.25, 2).astype(np.float32)
+    slopes = rng.normal(0, 0.1, 2).astype(np.float32)
     light = np.exp(slopes[0] * (x / width - 0.5) + slopes[1] * (y / height - 0.5))
-    exposed = picture * light[..., None] * np.float32(rng.uniform(0.75, 1.2))
+    exposed = picture * light[..., None] * np.float32(rng.uniform(0.75, 1.1))
     sharp = cv2.GaussianBlur(exposed, (0, 0), rng.uniform(0.3, 0.9))
     noise = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(rng.uniform(0.005, 0.04))
     return np.asarray(np.clip(np.rint(255 * (sharp + noise)), 0, 255), np.uint8)

@@ -35,8 +35,8 @@ class ByolConfig(ClassificationConfig):
     backbone: str = knob(
         "efficientnet-lite0",
         "The network that is pre-trained and built on. EfficientNet-Lite0's ImageNet weights come with Fovea, the "
-        "others' are downloaded for the arms that need them.",
-        choices=("efficientnet-lite0", "resnet18", "resnet50"), group="Network",
+        "ResNets' are downloaded for the arms that need them, and for the tiny CNN there are none.",
+        choices=("efficientnet-lite0", "resnet18", "resnet50", "tiny-cnn"), group="Network",
     )  # fmt: skip
     backbone_from: str = knob(
         "", "Folder of a pre-training's checkpoint for the two arms that build on one; empty takes the run of the same "

@@ -243,6 +243,25 @@ def _efficientnet_lite0() -> BackboneSpec:
     )
 
 
+def _tiny_cnn() -> BackboneSpec:
+    """See :mod:`core.models.tiny_cnn`. Nobody publishes weights for it; pictures are normalised as ImageNet's are."""
+    widths = (16, 32, 64, 128)
+    return BackboneSpec(
+        name="tiny-cnn",
+        title="Tiny CNN",
+        stages=(
+            *(Stage(f"stage{i}", (f"stage{i}",), width, 2**i) for i, width in enumerate(widths, 1)),
+            Stage("pooled", ("avgpool", "flatten"), widths[-1]),
+        ),
+        pyramid=("stage1", "stage2", "stage3", "stage4"),
+        last_stage="stage4",
+        classifier="",
+        size=32,
+        resize=32,
+        weights=(),
+    )
+
+
 BACKBONES: Mapping[str, BackboneSpec] = MappingProxyType(
     {
         each.name: each
@@ -255,6 +274,7 @@ BACKBONES: Mapping[str, BackboneSpec] = MappingProxyType(
             _convnext_tiny(),
             _vgg16(),
             _efficientnet_lite0(),
+            _tiny_cnn(),
         )
     }
 )

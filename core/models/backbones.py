@@ -15,6 +15,7 @@ from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-unty
 
 from core.models.backbone_specs import BACKBONES, BackboneSpec, Stage, find_backbone
 from core.models.efficientnet_lite import EfficientNetLite0, timm_key
+from core.models.tiny_cnn import TinyCNN
 
 __all__ = ["BACKBONES", "BackboneSpec", "Stage", "StagedBackbone", "build_backbone", "find_backbone"]
 
@@ -147,6 +148,7 @@ _BUILDERS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType(
         "convnext-tiny": models.convnext_tiny,
         "vgg16": _build_vgg16,
         "efficientnet-lite0": EfficientNetLite0,
+        "tiny-cnn": TinyCNN,
     }
 )
 _CALLED: Mapping[str, Callable[[], nn.Module]] = MappingProxyType(

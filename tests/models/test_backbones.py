@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.models.backbones import BACKBONES, StagedBackbone, build_backbone, find_backbone
 from core.models.efficientnet_lite import EfficientNetLite0, SameConvolution, timm_key
 
-TORCHVISION = {name: name.replace("-", "_") for name in BACKBONES if name != "efficientnet-lite0"}
+TORCHVISION = {name: name.replace("-", "_") for name in BACKBONES if name not in ("efficientnet-lite0", "tiny-cnn")}
 CLASSIFIED = [name for name in BACKBONES if BACKBONES[name].classifier]
 
 
@@ -168,7 +168,8 @@ def test_every_stage_ends_with_the_channels_and_the_size_it_says(name: str, size
 @torch.inference_mode()
 def test_a_pyramid_halves_from_map_to_map(name: str) -> None:
     backbone = _backbone(name)
-    assert backbone.pyramid_strides == ((4, 8, 16, 32) if name == "convnext-tiny" else (2, 4, 8, 16, 32))
+    others = {"convnext-tiny": (4, 8, 16, 32), "tiny-cnn": (2, 4, 8, 16)}
+    assert backbone.pyramid_strides == others.get(name, (2, 4, 8, 16, 32))
     images = torch.randn(1, 3, 64, 96)
     maps = backbone.pyramid(images)
     sizes = [(1, c, 64 // s, 96 // s) for c, s in zip(backbone.pyramid_channels, backbone.pyramid_strides, strict=True)]
@@ -189,10 +190,10 @@ def test_a_later_stage_leaves_the_maps_of_a_pyramid_as_they_were(name: str) -> N
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_the_last_stage_is_all_that_ends_at_a_thirty_second(name: str) -> None:
-    spec = BACKBONES[name]
+def test_the_last_stage_is_all_that_ends_at_the_smallest_map(name: str) -> None:
+    spec, smallest = BACKBONES[name], 16 if name == "tiny-cnn" else 32
     split = spec.stage_names.index(spec.last_stage)
-    assert [each.stride for each in spec.stages[split:] if each.stride] == [32] * (len(spec.stages) - split - 1)
+    assert [each.stride for each in spec.stages[split:] if each.stride] == [smallest] * (len(spec.stages) - split - 1)
     assert all(0 < each.stride < 32 for each in spec.stages[:split])
 
 
@@ -271,3 +272,7 @@ def test_a_fresh_efficientnet_lite0_neither_dies_nor_explodes() -> None:
     with torch.inference_mode():
         logits = EfficientNetLite0()(torch.randn(4, 3, 64, 64))
     assert 1e-3 < logits.std() < 10
+
+
+def test_the_tiny_network_has_the_parameters_that_it_says() -> None:
+    assert _count(_backbone("tiny-cnn")) == 143_952
