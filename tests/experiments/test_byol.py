@@ -117,7 +117,7 @@ def test_what_is_no_fitting_pretraining_is_refused(
     folder = pretrained[2]
     with pytest.raises(UserError, match="train the arm pretrain first"):
         train("byol-head", scenes, tmp_path)
-    with pytest.raises(UserError, match=r"is of efficientnet-lite0, this run of resnet18; set backbone"):
+    with pytest.raises(UserError, match=r"is of tiny-cnn, this run of resnet18; set backbone"):
         train("byol-head", scenes, tmp_path, folder, backbone="resnet18")
     train("byol-head", scenes, tmp_path / "head", folder)
     with pytest.raises(UserError, match="is no pre-training of byol"):
