@@ -15,6 +15,8 @@ from core.cli_runs import add_run_commands, follow, print_json, result_of, say_b
 from core.errors import UserError
 
 if TYPE_CHECKING:
+    from core.config import RunConfig
+    from core.experiments.experiment import Experiment
     from core.inference.checkpoints import Checkpoint
 
 
@@ -50,14 +52,16 @@ def build_parser() -> argparse.ArgumentParser:
 
     with_json(command("experiments", show_experiments, "List what can be trained."))
     train = command("train", train_run, "Start a training in the background.")
-    train.add_argument("slug", metavar="SLUG", help="experiment, e.g. vessels")
-    train.add_argument("--arm", default="", help="which answer to the experiment's question")
-    train.add_argument("--recipe", default="", help="named set of knob values")
-    train.add_argument("--data", default="", help="name of a data set, or a folder")
-    train.add_argument("--seed", default="0", help="start of every random choice")
-    train.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="change a knob of the recipe")
+    guess = command("estimate", estimate_run, "Say how long a training would take, from a second of its real steps.")
+    for sub in (train, guess):
+        sub.add_argument("slug", metavar="SLUG", help="experiment, e.g. vessels")
+        sub.add_argument("--arm", default="", help="which answer to the experiment's question")
+        sub.add_argument("--recipe", default="", help="named set of knob values")
+        sub.add_argument("--data", default="", help="name of a data set, or a folder")
+        sub.add_argument("--seed", default="0", help="start of every random choice")
+        sub.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="change a knob of the recipe")
+        with_json(sub)
     train.add_argument("--wait", action="store_true", help="stay until the run has ended")
-    with_json(train)
     add_run_commands(command, with_json)
     evaluate = command("evaluate", evaluate_checkpoint, "Score a run or checkpoint on a split.")
     evaluate.add_argument("source", metavar="RUN|CHECKPOINT")
@@ -118,13 +122,7 @@ def show_experiments(options: argparse.Namespace) -> int:
 
 def train_run(options: argparse.Namespace) -> int:
     """Launch a run, and with ``--wait`` follow it to its end."""
-    from core.experiments import find_experiment
-
-    experiment = find_experiment(options.slug)
-    changes = dict(_pair(each) for each in options.set)
-    config = experiment.config(
-        arm=options.arm, recipe=options.recipe, data=_place(options.data), seed=_seed(options.seed), changes=changes
-    )
+    experiment, config = _asked_for(options)
     for said in experiment.announce(config):
         print(said, file=sys.stderr)
     from core.runs.launcher import launch
@@ -142,6 +140,32 @@ def train_run(options: argparse.Namespace) -> int:
     else:
         print(f"{run.id}  {run.state}  {say_best(run)}  {run.reason}")
     return 0 if run.status == FINISHED or not options.wait else 1
+
+
+def estimate_run(options: argparse.Namespace) -> int:
+    """Print what a run would cost; nothing is recorded, and what it decodes is kept for the run."""
+    experiment, config = _asked_for(options)
+    from core.runs.estimate import estimate
+
+    found = estimate(experiment, config, say=lambda text: print(text, file=sys.stderr))
+    if options.json:
+        return print_json(found.as_json())
+    print(
+        f"{found.seconds:.0f} s in all: {found.preparation:.1f} s of preparation, {found.epochs} epochs of "
+        f"{found.steps} steps of {found.step:.3f} s and {found.validation:.1f} s of validation; {found.memory} MiB"
+    )
+    return 0
+
+
+def _asked_for(options: argparse.Namespace) -> "tuple[Experiment, RunConfig]":
+    from core.experiments import find_experiment
+
+    experiment = find_experiment(options.slug)
+    changes = dict(_pair(each) for each in options.set)
+    config = experiment.config(
+        arm=options.arm, recipe=options.recipe, data=_place(options.data), seed=_seed(options.seed), changes=changes
+    )
+    return experiment, config
 
 
 def _seed(text: str) -> int:

@@ -196,14 +196,19 @@ def _render_grain(rng: np.random.Generator, along: FloatImage, _across: FloatIma
     return rng.uniform(-1, 1, along.shape).astype(np.float32)
 
 
+def _render_wood(rng: np.random.Generator, along: FloatImage) -> FloatImage:
+    bent = along + 2 * _render_cloud(rng, along.shape[0], along.shape[1], 30)
+    return np.asarray(np.sin(bent), np.float32)
+
+
 _PATTERNS: tuple[Callable[[np.random.Generator, FloatImage, FloatImage, float], FloatImage], ...] = (
     lambda _rng, along, _across, _step: np.zeros_like(along),
-    lambda rng, along, _across, step: _render_cloud(rng, *along.shape, step),
+    lambda rng, along, _across, step: _render_cloud(rng, along.shape[0], along.shape[1], step),
     _render_grain,
     lambda _rng, along, _across, _step: np.sin(along),
     lambda _rng, along, across, _step: np.sign(np.sin(along) * np.sin(across)),
     lambda _rng, along, across, _step: np.sign(np.cos(along) + np.cos(across) - np.float32(1.1)),
-    lambda rng, along, _across, _step: np.sin(along + 2 * _render_cloud(rng, *along.shape, 30)),
+    lambda rng, along, _across, _step: _render_wood(rng, along),
 )
 """Plain, blotches, grain, stripes, checks, dots, wood."""
 

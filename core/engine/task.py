@@ -128,6 +128,16 @@ class Task(ABC):
         """Show a prediction of :meth:`evaluate` as pictures."""
 
 
+class Batches(Protocol):
+    """Batches of known number, to be gone through any number of times."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Go through them, always in the same order."""
+
+
 @dataclass(frozen=True)
 class TaskData:
     """What a task learns from.
@@ -141,7 +151,7 @@ class TaskData:
     """
 
     training: DataLoader[Any]
-    validation: Iterable[Batch]
+    validation: Batches
     fingerprint: str
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """What a user sets for this home folder once, and every server and worker on it follows."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import UserError
@@ -40,8 +40,8 @@ def read_settings() -> Settings:
     """Return what was set; what is missing, damaged or not allowed stands at its default."""
     try:
         told = json.loads(_path().read_text(encoding="utf-8"))
-        kinds = {each.name: type(each.default) for each in fields(Settings)}
-        return Settings(**{name: kind(told[name]) for name, kind in kinds.items() if name in told})
+        usual = asdict(Settings())
+        return Settings(**{name: type(value)(told[name]) for name, value in usual.items() if name in told})
     except (OSError, ValueError, TypeError, UserError):
         return Settings()
 

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
-from torch import Tensor, nn
 
-from core.config import RunConfig
-from core.engine.device import Compute, choose_compute, choose_device
+from core.engine.device import Compute, choose_device
 from core.engine.trainer import Outcome, Trainer
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.setup import Setup
 from core.paths import PROJECT
-from core.runs.measures import count_work, measure_peak_memory
+from core.runs.measures import measure_peak_memory
 from core.runs.patience import patiently
+from core.runs.preparation import prepare
 from core.runs.recorder import StoreRecorder
 from core.runs.run import Run
 from core.runs.store import RunStore
@@ -47,34 +45,18 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
     """
     experiment = find_experiment(run.slug)
     config = experiment.read_config(run.config)
-    torch.manual_seed(config.seed)
     with StoreRecorder(store, run.id) as recorder:
-        recorder.say("Opening the data.")
-        setup = experiment.set_up(config)
-        network = setup.build_network()
-        begun = setup.begin(network, earlier)
-        data = setup.build_data(network, say=recorder.say)
-        task = setup.build_task(network)
-        recorder.say("Trying number formats.")
-        example = task.example(next(iter(data.training)))
-        compute = _chosen_before(run) or _compute(config, example)
-        facts = environment() | {
-            "fingerprint": data.fingerprint,
-            "device": compute.describe(),
-            "compute": json.dumps([compute.device, compute.precision, compute.memory_format]),
-            "parameters": str(sum(each.numel() for each in network.parameters())),
-            "flops": str(count_work(setup, network, example)),
-            "data": " ".join(data.notes),
-        }
-        facts |= {"start": " ".join(begun)} if begun else {}
+        ready = prepare(experiment.set_up(config), earlier, say=recorder.say)
+        compute = _chosen_before(run) or ready.choose_compute()
+        facts = environment() | ready.facts(compute)
         patiently(lambda: store.add_facts(run.id, facts))
         say(f"attempt: {run.attempt}")
         for key, value in facts.items():
             say(f"{key}: {value}")
         recorder.say("Training.")
         folder = store.folder(run.id) / "checkpoint"
-        card = build_card(setup, run.id, facts)
-        trainer = Trainer(task, data, config, recorder, compute=compute, folder=folder, card=card)
+        card = build_card(ready.setup, run.id, facts)
+        trainer = Trainer(ready.task, ready.data, config, recorder, compute=compute, folder=folder, card=card)
         outcome = trainer.fit(resume=True)
         peak = str(measure_peak_memory(compute))
         patiently(lambda: store.add_facts(run.id, {"peak_memory": peak}))
@@ -91,17 +73,6 @@ def _chosen_before(run: Run) -> Compute | None:
     except UserError:  # the GPU it began on is gone
         return None
     return chosen
-
-
-def _compute(config: RunConfig, example: tuple[nn.Module, Tensor] | None) -> Compute:
-    """Choose by trying; what learns from stored features is too small for that to matter."""
-    if example is None:
-        precision = "fp32" if config.precision == "auto" else config.precision
-        order = "contiguous" if config.memory_format == "auto" else config.memory_format
-        return Compute(choose_device(config.device), precision, order)
-    return choose_compute(
-        *example, device=config.device, precision=config.precision, memory_format=config.memory_format
-    )
 
 
 def build_card(setup: Setup[Any], run_id: str, facts: dict[str, str]) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """What stands below the Train page's form: what is reported, what is wrong, the command, and Start."""
 
+import json
+import shlex
+import subprocess
+import sys
 import time
 
 import streamlit as st
 
 from core.config import RunConfig
 from core.errors import UserError
+from core.paths import PROJECT
 from core.ui.choice import Choice
 from core.ui.opened import open_store
-from core.ui.wording import title_of_score
+from core.ui.wording import say_duration, title_of_score
 
-PRESSED, STARTED = "train-pressed", "train-started"
+PRESSED, STARTED, ESTIMATES = "train-pressed", "train-started", "train-estimates"
 FRESH = 30.0
 """Seconds after which a press that led to nothing, because its visitor left the page, is forgotten."""
 
@@ -57,10 +62,41 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
     st.markdown(f":green[:material/check:] {said}")
     from core.runs.launcher import command_of  # noqa: PLC0415 - comes with MLflow
 
+    command = command_of(choice.slug, config)
+    _show_estimate(command)
     st.caption("The same from a terminal:")
-    st.code(command_of(choice.slug, config), language="bash", wrap_lines=True)
+    st.code(command, language="bash", wrap_lines=True)
     if time.monotonic() - st.session_state.get(PRESSED, -FRESH) < FRESH:
         _start(choice.slug, config)
+
+
+def _show_estimate(command: str) -> None:
+    """Draw what the run would cost, once somebody asked; another process takes the steps, so that pages stay quick."""
+    known: dict[str, str] = st.session_state.setdefault(ESTIMATES, {})
+    asked = st.button(
+        "Estimate time and memory", icon=":material/timer:", width="stretch", disabled=command in known,
+        help="Prepares the data and takes a second of real steps. What it decodes is kept for the training.",
+    )  # fmt: skip
+    if asked:
+        with st.spinner("Trying a second of it …"):
+            known[command] = say_estimate(command)
+    if command in known:
+        st.markdown(known[command])
+
+
+def say_estimate(command: str) -> str:
+    """Return what a training command would cost, in a sentence, or why that cannot be said."""
+    words = [sys.executable, *shlex.split(command.replace(" train ", " estimate ", 1))[1:], "--json"]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        return f":orange[:material/info: It cannot be estimated. {said}]"
+    found = json.loads(done.stdout)
+    return (
+        f":material/timer: **About {say_duration(found['seconds'])}** and {found['memory'] / 1024:.1f} GiB of memory: "
+        f"{found['epochs']} epochs of {found['steps']} steps, {found['step']:.2g} s each, and "
+        f"{found['validation']:.2g} s of validation. An estimate on this machine as it is now."
+    )
 
 
 def _note_press() -> None:

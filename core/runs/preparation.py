@@ -1,0 +1,80 @@
+"""What stands ready before the first step of a run: network, data, task, and how to compute."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.engine import device
+from core.engine.device import Compute
+from core.engine.task import Task, TaskData
+from core.experiments.setup import Say, Setup
+from core.runs.measures import count_work
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The parts of a run.
+
+    Attributes:
+        setup: What they were built by.
+        network: All of it, also what no part of the task trains.
+        begun: Sentences about the weights it begins with.
+        data: What it learns from.
+        task: What it learns.
+        example: Module that takes the time and a batch for it; None where it learns from stored features.
+    """
+
+    setup: Setup[Any]
+    network: nn.Module
+    begun: tuple[str, ...]
+    data: TaskData
+    task: Task
+    example: tuple[nn.Module, Tensor] | None
+
+    def choose_compute(self) -> Compute:
+        """Choose by trying; what learns from stored features is too small for that to matter."""
+        config = self.setup.config
+        if self.example is None:
+            precision = "fp32" if config.precision == "auto" else config.precision
+            order = "contiguous" if config.memory_format == "auto" else config.memory_format
+            return Compute(device.choose_device(config.device), precision, order)
+        return device.choose_compute(
+            *self.example, device=config.device, precision=config.precision, memory_format=config.memory_format
+        )
+
+    def facts(self, compute: Compute) -> dict[str, str]:
+        """Return what is recorded with the run."""
+        facts = {
+            "fingerprint": self.data.fingerprint,
+            "device": compute.describe(),
+            "compute": json.dumps([compute.device, compute.precision, compute.memory_format]),
+            "parameters": str(sum(each.numel() for each in self.network.parameters())),
+            "flops": str(count_work(self.setup, self.network, self.example)),
+            "data": " ".join(self.data.notes),
+        }
+        return facts | ({"start": " ".join(self.begun)} if self.begun else {})
+
+
+def prepare(setup: Setup[Any], earlier: Path | None, *, say: Say) -> Preparation:
+    """Build a run's parts from its seed.
+
+    Args:
+        setup: Of its config.
+        earlier: Best checkpoint of the run that it builds on, if it builds on one.
+        say: Is told what is being done.
+
+    Raises:
+        UserError: If its data cannot be read, or the weights it begins with cannot be had.
+    """
+    torch.manual_seed(setup.config.seed)
+    say("Opening the data.")
+    network = setup.build_network()
+    begun = setup.begin(network, earlier)
+    data = setup.build_data(network, say=say)
+    task = setup.build_task(network)
+    say("Trying number formats.")
+    return Preparation(setup, network, begun, data, task, task.example(next(iter(data.training))))

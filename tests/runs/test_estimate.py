@@ -1,0 +1,48 @@
+"""The estimate before the start, against what the run then took."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.cli import main
+from core.experiments import find_experiment
+from core.runs.estimate import estimate
+from core.runs.store import RunStore
+from core.ui.train_start import say_estimate
+from tests.runs.test_worker import TINY
+
+pytestmark = pytest.mark.xdist_group("workers")
+
+
+@pytest.mark.parametrize("slug", ["vessels", "objects"])
+def test_an_estimate_counts_what_the_run_will_do(slug: str, drive: Path, tmp_path: Path) -> None:
+    experiment = find_experiment(slug)
+    data, changes = drive, TINY | {"epochs": 7}
+    if slug == "objects":
+        data, changes = tmp_path / "objects", {"epochs": 7, "precision": "fp32", "memory_format": "contiguous"}
+        experiment.make_data(data, n=200, seed=1)
+    found = estimate(experiment, experiment.config(recipe="quick", data=str(data), changes=changes))
+    assert found.epochs == 7
+    assert found.step > 0
+    assert found.validation > 0
+    assert found.seconds == pytest.approx(found.preparation + 7 * (found.steps * found.step + found.validation))
+    assert 100 < found.memory < 20_000
+
+
+def test_an_estimate_records_nothing_and_is_told_by_page_and_command(
+    store: RunStore, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["vessels", "--recipe", "quick", "--data", str(drive)]
+    words += [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    assert main(["estimate", *words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["epochs"] == TINY["epochs"]
+    said = say_estimate(f"python -m core train {' '.join(words)}")
+    assert said.startswith(":material/timer: **About ")
+    assert "2 epochs of 2 steps" in said
+    assert store.runs() == []
+
+
+def test_an_arm_that_builds_on_a_run_says_so() -> None:
+    said = say_estimate("python -m core train byol --arm byol-head --recipe quick")
+    assert "builds on another run" in said
