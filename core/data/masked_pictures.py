@@ -22,6 +22,8 @@ from core.data.picture_augmentation import PictureAugmentation
 from core.data.raster import Pixels, resize
 from core.data.specks import remove_specks
 
+KEPT_BYTES = 256 * 2**20
+"""Of validation pictures as the network sees them."""
 AT_ONCE = 32
 
 ItemT = TypeVar("ItemT", bound=Item)
@@ -207,23 +209,27 @@ class WholePictures(Generic[ItemT]):
         self.load = load
         self.squashing = squashing
         self.normalisation = normalisation
+        self._squashed: dict[int, Pixels] = {}
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield ``images (1, 3, S, S)`` and the ``picture`` at its own size."""
+        numbers = range(len(self.items))
         with ThreadPoolExecutor(1) as pool:
-            waiting = [pool.submit(self._batch, item) for item in self.items[:1]]
-            for number in range(len(self.items)):
+            waiting = [pool.submit(self._batch, number) for number in numbers[:1]]
+            for number in numbers:
                 batch = waiting.pop().result()
-                waiting.extend(pool.submit(self._batch, item) for item in self.items[number + 1 : number + 2])
+                waiting.extend(pool.submit(self._batch, following) for following in numbers[number + 1 : number + 2])
                 yield batch
 
-    def _batch(self, item: ItemT) -> dict[str, Any]:
-        picture = self.load(item)
-        return {"images": self.prepare(picture.pixels), "picture": picture}
-
-    def prepare(self, pixels: Pixels) -> Tensor:
-        """Return what the network takes ``(1, 3, S, S)`` of a picture ``(H, W, 3)``."""
-        return self.normalisation.normalise(self.squashing.squash(pixels)[None])
+    def _batch(self, number: int) -> dict[str, Any]:
+        """Open a picture; what the network sees of it is kept, because to take its noise away is most of the work."""
+        picture = self.load(self.items[number])
+        squashed = self._squashed.get(number)
+        if squashed is None:
+            squashed = self.squashing.squash(picture.pixels)
+            if len(self._squashed) * squashed.nbytes < KEPT_BYTES:
+                self._squashed[number] = squashed
+        return {"images": self.normalisation.normalise(squashed[None]), "picture": picture}

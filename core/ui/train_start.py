@@ -11,6 +11,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.paths import PROJECT
+from core.runs.run import RUNNING
 from core.ui.choice import Choice
 from core.ui.opened import open_store
 from core.ui.wording import say_duration, title_of_score
@@ -82,6 +83,10 @@ def _show_estimate(command: str) -> None:
             known[command] = say_estimate(command)
     if command in known:
         st.markdown(known[command])
+        if any(run.status == RUNNING for run in open_store().runs()):
+            st.caption(
+                ":material/info: A run is training now, which slows the steps that are tried; alone it is faster."
+            )
 
 
 def say_estimate(command: str) -> str:
