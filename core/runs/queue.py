@@ -23,6 +23,9 @@ from core.runs.storage import clean
 from core.runs.store import RunStore
 
 CLEAN_SECONDS = 3600.0
+SELDOM = 2.5
+_dispatched: dict[str, float] = {}
+"""When this process last dispatched for a store."""
 TYPICAL_MEMORY = 2 * 2**30
 """Bytes that a run is taken to need where none like it was measured."""
 
@@ -64,6 +67,7 @@ def dispatch(store: RunStore, executor: Executor | None = None) -> list[Run]:
     waits for another run.
     """
     started: list[Run] = []
+    _dispatched[store.uri] = time.monotonic()
     home().mkdir(parents=True, exist_ok=True)
     with locked_file(home() / "queue.lock"):
         runs = store.runs()
@@ -79,6 +83,12 @@ def dispatch(store: RunStore, executor: Executor | None = None) -> list[Run]:
             if _start(store, run, executor or ProcessExecutor()):
                 started.append(run)
     return started
+
+
+def dispatch_seldom(store: RunStore) -> None:
+    """Dispatch, unless this process did so a moment ago: what every page that follows a run calls each second."""
+    if time.monotonic() - _dispatched.get(store.uri, -SELDOM) >= SELDOM:
+        dispatch(store)
 
 
 def _is_under_way(run: Run) -> bool:

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core.experiments import catalogue
-from core.runs.queue import dispatch
+from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store import RunStore
+from core.ui.viewers import follow
 from core.ui.wording import ICONS, monitored, say_number, say_status
 
 SECONDS = 2.0
@@ -13,11 +14,11 @@ SECONDS = 2.0
 
 def show_activity(store: RunStore, runs: list[Run]) -> None:
     """Draw the runs that have not ended, and keep them up to date."""
-    st.fragment(run_every=SECONDS)(_show_active)(store, tuple(run.id for run in runs if not run.is_final))
+    follow(_show_active, store, tuple(run.id for run in runs if not run.is_final), moving=True, fastest=SECONDS)
 
 
 def _show_active(store: RunStore, before: tuple[str, ...]) -> None:
-    dispatch(store)
+    dispatch_seldom(store)
     runs = store.runs()
     active = [run for run in runs if not run.is_final]
     if tuple(run.id for run in active) != before:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.experiments.experiment import Experiment
 from core.runs.queue import place_of
-from core.runs.run import FAILED, FINISHED, Run
+from core.runs.run import FAILED, FINISHED, SCHEDULED, Run
 from core.runs.store import RunStore
 from core.ui.run_actions import show_actions
 from core.ui.wording import (
@@ -31,7 +31,7 @@ def show_header(store: RunStore, run: Run, experiment: Experiment) -> None:
         show_actions(store, run, experiment)
     st.caption(f"{experiment.title} · {say_data(run.config['data'])} · {say_when(run.created)} · run {run.short_id}")
     _show_numbers(run, experiment)
-    _show_status(run, place_of(run, store.runs()))
+    _show_status(run, place_of(run, store.runs()) if run.status == SCHEDULED else 0)
 
 
 def _show_numbers(run: Run, experiment: Experiment) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 
 from core.experiments import catalogue
-from core.runs.queue import dispatch
+from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.run_actions import show_deleted
+from core.ui.viewers import follow
 from core.ui.wording import monitored, say_data, say_duration
 
 SECONDS = 2.0
@@ -29,11 +30,11 @@ COLUMNS = {
 def show_table(store: RunStore, runs: list[Run]) -> None:
     """Draw the table, and keep it up to date while something trains."""
     active = any(not run.is_final for run in runs)
-    st.fragment(run_every=SECONDS if active else None)(_show)(store)
+    follow(_show, store, moving=active, fastest=SECONDS)
 
 
 def _show(store: RunStore) -> None:
-    dispatch(store)
+    dispatch_seldom(store)
     runs = store.runs()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         words = st.text_input(

@@ -1,10 +1,10 @@
-"""One run, drawn again every second until it ends."""
+"""One run, drawn again and again until it ends: every second, less often where many look on."""
 
 import streamlit as st
 
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.runs.queue import dispatch
+from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.run_curves import show_curves
@@ -13,8 +13,8 @@ from core.ui.run_log import show_log
 from core.ui.run_machine import show_machine
 from core.ui.run_samples import show_samples
 from core.ui.run_settings import show_settings
+from core.ui.viewers import follow
 
-SECONDS = 1.0
 CURVES, SAMPLES, LOG, MACHINE, SETTINGS = TABS = ("Curves", "Samples", "Log", "Machine", "Settings")
 
 
@@ -36,11 +36,11 @@ def show_run(store: RunStore, run: Run) -> None:
     except UserError as error:
         st.error(f"This run belongs to an experiment that this version does not know. {error}")
         return
-    st.fragment(run_every=None if run.is_final else SECONDS)(_show)(store, run.id, run.is_final)
+    follow(_show, store, run.id, run.is_final, moving=not run.is_final)
 
 
 def _show(store: RunStore, run_id: str, was_final: bool) -> None:
-    dispatch(store)
+    dispatch_seldom(store)
     try:
         run = store.get(run_id)
     except UserError:  # deleted a moment ago

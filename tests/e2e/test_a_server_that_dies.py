@@ -17,7 +17,7 @@ from tests.runs.test_worker import TINY, until
 pytestmark = [
     pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default"),
 ]  # fmt: skip
-EPOCHS = 60
+EPOCHS = 30
 
 
 @pytest.fixture
