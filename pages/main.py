@@ -18,8 +18,9 @@ page = st.navigation(
             st.Page("train.py", title="Train", icon=":material/model_training:"),
             st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
         ],
+        "Compare": [st.Page("compare.py", title="Compare", icon=":material/compare_arrows:")],
         "Try": [st.Page("predict.py", title="Predict", icon=":material/image_search:")],
-        "More": [st.Page("system.py", title="System", icon=":material/memory:")],
+        "System": [st.Page("system.py", title="System", icon=":material/memory:")],
     }
 )
 page.run()

@@ -1,12 +1,13 @@
 """The charts of a run as Plotly figures, written as plain dictionaries."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ui.histories import Curve, Range, smooth, thin
+from core.ui.histories import AnyCurve, Curve, Range, smooth, thin
 
 Figure = dict[str, Any]
 Level = tuple[float, str]
@@ -16,7 +17,7 @@ TRAINING, VALIDATION = "#1295a8", "#e8833a"
 """Read well on light and on dark, and apart for the colour-blind."""
 COLOURS = (TRAINING, VALIDATION, "#8c6bd8", "#3f9d5b", "#d0578f", "#4a86d4", "#b59a00", "#8a979c")
 DOTTED: Figure = {"line": {"width": 1.5, "dash": "dot", "color": "#8a979c"}}
-HEIGHT = 270
+HEIGHT, TALL = 270, 400
 MARKED = 60
 """Up to this many points are marked with dots."""
 
@@ -92,7 +93,31 @@ def draw_rate(curve: Curve, *, log: bool, zoom: Range | None = None) -> Figure:
     return _figure([_line(thin(curve, zoom), "learning rate", TRAINING)], "step", log=log)
 
 
-def draw_load(curve: tuple[NDArray[np.float64], NDArray[np.float64]], name: str) -> Figure:
+def draw_runs(
+    lines: Sequence[tuple[str, AnyCurve]], *, along: str, log: bool, strength: float = 0.0, zoom: Range | None = None
+) -> Figure:
+    """Return one score or loss of several runs, each in the colour of its place.
+
+    Args:
+        lines: Name of the run, and its curve.
+        along: What the curve runs along: step, epoch or minute.
+        log: Whether the axis is logarithmic.
+        strength: Of smoothing; the raw line stays faint behind the smooth one.
+        zoom: Part that is looked at: all its points are drawn.
+    """
+    drawn = []
+    for (name, (places, values)), colour in zip(lines, cycle(COLOURS), strict=False):
+        if strength:
+            raw = _line(thin((places, values), zoom), name, colour, width=1, opacity=0.3)
+            drawn.append(raw | {"showlegend": False, "hoverinfo": "skip"})
+        shown = smooth(values, strength) if strength else values
+        drawn.append(_line(thin((places, shown), zoom), name, colour, width=2.2))
+    figure = _figure(drawn, along, log=log)
+    figure["layout"] |= {"height": TALL, "hovermode": "closest", "showlegend": True}
+    return figure
+
+
+def draw_load(curve: AnyCurve, name: str) -> Figure:
     """Return what a run used of the machine by the minute, from 0 up."""
     figure = _figure([_line(curve, name, TRAINING)], "minute", log=False)
     figure["layout"]["yaxis"]["rangemode"] = "tozero"

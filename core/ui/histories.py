@@ -1,6 +1,7 @@
 """Histories as arrays for charts, read from the store only as far as they are new."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,6 +12,8 @@ from core.runs.store import RunStore
 
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Steps or epochs, rising, and values; both ``(N,)``."""
+AnyCurve = tuple[NDArray[Any], NDArray[np.float64]]
+"""The same along anything that rises, such as minutes."""
 Range = tuple[float, float]
 NOTHING: Curve = (np.empty(0, np.int64), np.empty(0, np.float64))
 
@@ -20,6 +23,7 @@ class Histories:
     """What is already known of one run's numbers."""
 
     known: dict[str, Curve] = field(default_factory=dict)
+    times: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     complete: set[str] = field(default_factory=set)
     names: tuple[tuple[int, bool], list[str]] = ((-1, False), [])
 
@@ -39,6 +43,12 @@ class Histories:
         expected = run.progress.step if key.startswith("step/") else run.progress.epoch
         return self._extend(store, run, key, len(self.known.get(key, NOTHING)[0]) < expected)
 
+    def read_by_minute(self, store: RunStore, run: Run, key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return a key's values and the minutes at which they were recorded, counted from the run's first start."""
+        _, values = self.read(store, run, key)
+        times = self.times.get(key, NOTHING[1])
+        return (times - (run.started or run.created)) / 60, values
+
     def read_load(self, store: RunStore, run: Run, key: str) -> Curve:
         """Return the curve of a key that counts seconds."""
         return self._extend(store, run, key, True)
@@ -48,6 +58,8 @@ class Histories:
         if key not in self.complete and (run.is_final or expected or not len(steps)):
             new = store.points_after(run.id, key, count=len(steps), step=int(steps[-1]) if len(steps) else -1)
             if new:
+                at = np.array([each[2] for each in new], np.float64)
+                self.times[key] = np.concatenate([self.times.get(key, NOTHING[1]), at])
                 steps = np.concatenate([steps, np.array([each[0] for each in new], np.int64)])
                 values = np.concatenate([values, np.array([each[1] for each in new], np.float64)])
             self.known[key] = steps, values
@@ -77,7 +89,7 @@ def smooth(values: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
     return np.array(smoothed, np.float64)
 
 
-def thin(curve: Curve, zoom: Range | None = None, most: int = 1000) -> Curve:
+def thin(curve: AnyCurve, zoom: Range | None = None, most: int = 1000) -> AnyCurve:
     """Return a curve of at most about ``most`` points that keeps every peak: each bin's lowest and highest value.
 
     Args:
@@ -98,7 +110,7 @@ def thin(curve: Curve, zoom: Range | None = None, most: int = 1000) -> Curve:
     return np.concatenate([each[0] for each in parts]), np.concatenate([each[1] for each in parts])
 
 
-def _thin(curve: Curve, most: int) -> Curve:
+def _thin(curve: AnyCurve, most: int) -> AnyCurve:
     steps, values = curve
     size = -(-2 * len(steps) // most)
     if size <= 2:

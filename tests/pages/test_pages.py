@@ -375,3 +375,33 @@ def test_the_load_of_a_run_is_drawn(store: RunStore) -> None:
     checked(app.run())
     assert "Processor cores in use" in texts(app)
     assert "Memory of the run, GiB" in texts(app)
+
+
+def test_runs_stand_side_by_side_and_the_link_keeps_them(store: RunStore) -> None:
+    first, second, other = record(store, dice=0.7), record(store, dice=0.8, learning_rate=0.01), record(store)
+    app = open_page("compare", runs=f"{first.short_id},{second.short_id}")
+    assert app.multiselect(key="compare-runs").value == [first.short_id, second.short_id]
+    (scores,) = app.dataframe
+    assert list(scores.value["Dice"]) == ["0.7000", "0.8000"]
+    (differing,) = app.table
+    assert list(differing.value["Knob"]) == ["learning_rate"]
+    assert list(differing.value[second.short_id]) == ["0.01"]
+    assert app.selectbox(key="compare-score").value == "val/dice"
+    app.multiselect(key="compare-runs").set_value([first.short_id, other.short_id])
+    app.selectbox(key="compare-score").set_value("step/loss")
+    checked(app.run())
+    assert parameter(app, "runs") == [f"{first.short_id},{other.short_id}"]
+    assert "differ in chance alone" in texts(app)
+
+
+def test_runs_that_must_not_be_compared_are_marked(store: RunStore) -> None:
+    first, second = record(store), record(store, validation=0.3)
+    app = open_page("compare", runs=f"{first.short_id},{second.short_id}")
+    assert "held back other pictures" in texts(app)
+    store.add_facts(first.id, {"fingerprint": "a"})
+    store.add_facts(second.id, {"fingerprint": "b"})
+    assert "trained on different data" in texts(checked(app.run()))
+
+
+def test_compare_says_what_to_do_where_there_is_nothing() -> None:
+    assert "Nothing has been trained yet" in texts(open_page("compare"))
