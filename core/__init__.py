@@ -2,6 +2,7 @@
 
 =============  ==================================================================================================
 ``ui``         components of the pages and the Gradio widgets; the only layer that imports streamlit or gradio
+``studies``    runs made to be compared: which belong together, and what may be claimed of them
 ``inference``  a checkpoint made usable: one picture in, a prediction out, rendered
 ``runs``       the record of trainings (store), how they start (launcher, executor) and the process that trains
 ``experiments``  the catalogue: one file is one experiment
@@ -10,6 +11,6 @@
 ``data``       pictures, layouts, synthetic sets, fingerprints
 ``metrics``    scores accumulated over a whole split
 ``models``     networks: tensors in, tensors out
-``config``     knobs; with ``errors`` and ``paths`` the ground on which everything stands
+``config``     knobs; with ``errors``, ``paths`` and ``files`` the ground on which everything stands
 =============  ==================================================================================================
 """

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core.cli_compare import add_compare_command
 from core.cli_runs import add_run_commands, follow, print_json, result_of, say_best
 from core.errors import UserError
 
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         with_json(sub)
     train.add_argument("--wait", action="store_true", help="stay until the run has ended")
     add_run_commands(command, with_json)
+    add_compare_command(command, with_json)
     evaluate = command("evaluate", evaluate_checkpoint, "Score a run or checkpoint on a split.")
     evaluate.add_argument("source", metavar="RUN|CHECKPOINT")
     evaluate.add_argument("--data", default="", help="name or folder; the data it was trained on by default")

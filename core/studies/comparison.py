@@ -1,0 +1,139 @@
+"""Runs put together by what they answer: which belong to one arm, whether arms may be compared, what is said then."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.engine.task import Score
+from core.errors import UserError
+from core.runs.run import Run
+from core.studies.verdict import Verdict, say_what_would_settle
+
+NOT_THE_ARM = ("seed", "device", "precision", "memory_format")
+"""Knobs that may differ between runs of one arm: chance and the machine."""
+
+Rows = Sequence[Mapping[str, float]]
+"""Scores of each picture, in the order of the split."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Runs that differ in their seeds alone.
+
+    Attributes:
+        name: What tells it from the other sides.
+        runs: One for each seed.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+
+
+def group(runs: Sequence[Run]) -> list[Side]:
+    """Put runs with the same knobs together, in the order in which their first ones are given.
+
+    Raises:
+        UserError: If they are of different experiments or data, one has no weights, a seed stands twice, or all are
+            of one side.
+    """
+    _check(runs)
+    sides: dict[tuple[tuple[str, str], ...], list[Run]] = {}
+    for run in runs:
+        key = tuple((name, str(value)) for name, value in run.config.items() if name not in NOT_THE_ARM)
+        sides.setdefault(key, []).append(run)
+    if len(sides) < 2:
+        raise UserError("These runs differ in their seeds alone, so there is nothing to compare; give another arm's.")
+    for each in sides.values():
+        seeds = [run.config.get("seed") for run in each]
+        if len(set(seeds)) < len(seeds):
+            raise UserError(f"Two of the runs of {each[0].config['arm']} have the same seed; leave one of them out.")
+    names = _names([each[0] for each in sides.values()])
+    return [Side(name, tuple(each)) for name, each in zip(names, sides.values(), strict=True)]
+
+
+def _check(runs: Sequence[Run]) -> None:
+    if len({run.slug for run in runs}) > 1:
+        raise UserError(
+            f"The runs are of {', '.join(sorted({run.slug for run in runs}))}; compare runs of one of them."
+        )
+    without = [run.short_id for run in runs if not run.best_epoch]
+    if without:
+        raise UserError(f"Run {without[0]} has no weights yet; let it finish an epoch first.")
+    prints = {run.facts.get("fingerprint", "") for run in runs}
+    if len(prints) > 1:
+        raise UserError(
+            "The runs were trained on different data, so a difference would be of the data as well; train them on "
+            "the same."
+        )
+
+
+def _names(firsts: Sequence[Run]) -> list[str]:
+    """Return what differs between sides: the arm where that suffices, else with recipe and other knobs."""
+    arms = [str(run.config["arm"]) for run in firsts]
+    if len(set(arms)) == len(arms):
+        return arms
+    names = list(dict.fromkeys(name for run in firsts for name in run.config if name not in (*NOT_THE_ARM, "arm")))
+    differ = [name for name in names if len({str(run.config.get(name)) for run in firsts}) > 1]
+    if "recipe" in differ:
+        differ = (
+            ["recipe"] if len({(run.config["arm"], run.config["recipe"]) for run in firsts}) == len(firsts) else differ
+        )
+    return [
+        f"{arm} ({', '.join(f'{name}={run.config.get(name)}' for name in differ)})"
+        for arm, run in zip(arms, firsts, strict=True)
+    ]
+
+
+def scores_of(pictures: Sequence[Rows], key: str) -> list[list[float]]:
+    """Return one score ``(S, N)`` of the pictures that every seed was scored on.
+
+    Raises:
+        UserError: If the pictures have no such score, or the runs were not scored on the same ones.
+    """
+    if len({len(rows) for rows in pictures}) != 1:
+        raise UserError(
+            "The runs were not scored on the same pictures; give a split with --split that all of them have."
+        )
+    if any(key not in row for rows in pictures for row in rows):
+        raise UserError(f"A single picture has no {key}, so this score cannot be compared picture by picture.")
+    return [[row[key] for row in rows] for rows in pictures]
+
+
+def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: float | None = None) -> str:
+    """Return the verdict in a sentence or two, with its interval.
+
+    Args:
+        verdict: Of second − first.
+        first: Name of a side.
+        second: Likewise.
+        score: What was compared.
+        p: The verdict's probability corrected for the other comparisons; its own if there are none.
+    """
+    probability = verdict.p if p is None else p
+    seeds = " and ".join(map(str, sorted(set(verdict.seeds)))) + (" seed" if set(verdict.seeds) == {1} else " seeds")
+    basis = (
+        f"{100 * verdict.level:.0f} % interval {verdict.low:+.3g} to {verdict.high:+.3g}; {seeds} each, paired over "
+    )
+    basis += f"{verdict.pictures:,} pictures"
+    title = f"{score.title}, mean over pictures"
+    if verdict.is_decided and probability < 1 - verdict.level:
+        better = second if (verdict.difference > 0) == score.higher_is_better else first
+        worse = first if better == second else second
+        said = f"{better} is better than {worse} by {abs(verdict.difference):.3g} in {title} ({basis})."
+    else:
+        found = f"{verdict.difference:+.3g} ({basis})"
+        said = f"No difference between {first} and {second} can be claimed in {title}: {found}."
+        settle = say_what_would_settle(verdict)
+        said += f" {settle}" if settle else ""
+    if not verdict.about_recipes:
+        said += " With one seed each this speaks of these trained networks, not of the arms; train more seeds."
+    return said
+
+
+def as_json(side: Side) -> dict[str, Any]:
+    """Return what the command line prints of a side."""
+    return {
+        "name": side.name,
+        "runs": [run.id for run in side.runs],
+        "seeds": [run.config.get("seed") for run in side.runs],
+    }

@@ -1,0 +1,138 @@
+"""Is B better than A, and how sure is that: a score of two arms, by picture and by seed.
+
+Two things make a difference uncertain: other pictures would have given another one, and so would other seeds. Both are
+estimated and added. The pictures are the same for both arms, so what is hard for both does not count; seeds are not
+paired, because the same seed means different random numbers in different networks.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest, t  # type: ignore[import-untyped]
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of the difference second − first.
+
+    Attributes:
+        difference: Of the means over pictures and seeds, in the score's own unit.
+        low: Lower end of the interval.
+        high: Upper end.
+        level: Share of studies whose interval holds the true difference.
+        p: Probability of a difference at least as large where there is none, two-sided.
+        pictures: How many each seed was scored on.
+        seeds: Of the first and of the second arm.
+        from_pictures: Part of the difference's variance that other pictures stand for.
+        from_seeds: Part that other seeds stand for; not a number where an arm has one seed.
+        degrees: Of freedom of the t distribution.
+    """
+
+    difference: float
+    low: float
+    high: float
+    level: float
+    p: float
+    pictures: int
+    seeds: tuple[int, int]
+    from_pictures: float
+    from_seeds: float
+    degrees: float
+
+    @property
+    def is_decided(self) -> bool:
+        """Say whether the interval leaves zero out: only then is anything claimed."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def about_recipes(self) -> bool:
+        """Say whether it speaks of the arms; with one seed each it speaks of these two trained networks alone."""
+        return min(self.seeds) > 1
+
+
+def compare_means(first: ArrayLike, second: ArrayLike, *, level: float = LEVEL) -> Verdict:
+    """Compare the means of a score that every picture has.
+
+    The variance of the difference is that of two crossed random factors (Bates et al.: pictures and seeds). Degrees of
+    freedom are Welch's and Satterthwaite's, so that three seeds are trusted as little as three numbers deserve.
+
+    Args:
+        first: ``(S, N)``, the score of each of N pictures by each of S ≥ 1 seeds.
+        second: ``(S', N)``, of the same pictures in the same order.
+        level: Of the interval.
+
+    Raises:
+        ValueError: If there are fewer than two pictures, or the two were not scored on equally many.
+    """
+    arms = [np.atleast_2d(np.asarray(each, np.float64)) for each in (first, second)]
+    pictures = arms[0].shape[1]
+    if pictures != arms[1].shape[1] or pictures < 2:
+        raise ValueError(f"the arms were scored on {pictures} and {arms[1].shape[1]} pictures; two or more, the same")
+    paired = arms[1].mean(axis=0) - arms[0].mean(axis=0)
+    difference, by_picture = float(paired.mean()), float(paired.var(ddof=1) / pictures)
+    by_seed = [float(arm.mean(axis=1).var(ddof=1) / len(arm)) if len(arm) > 1 else math.nan for arm in arms]
+    twice = [_interaction(arm) for arm in arms]
+    seeds = np.nansum(by_seed)
+    variance = max(by_picture, seeds, by_picture + seeds - sum(twice))
+    shares = [(by_picture, pictures - 1), *((each, len(arm) - 1) for each, arm in zip(by_seed, arms, strict=True))]
+    doubt = sum(part**2 / freedom for part, freedom in shares if freedom and part > 0)
+    degrees = variance**2 / doubt if doubt else float(pictures - 1)
+    error = math.sqrt(variance)
+    reach = error * float(t.ppf((1 + level) / 2, degrees))
+    p = float(2 * t.sf(abs(difference) / error, degrees)) if error else float(difference == 0)
+    return Verdict(
+        difference, difference - reach, difference + reach, level, p, pictures, (len(arms[0]), len(arms[1])),
+        by_picture, float(sum(by_seed)), degrees,
+    )  # fmt: skip
+
+
+def _interaction(arm: NDArray[np.float64]) -> float:
+    """Return the variance that pictures and seeds have only together; it is in both of their parts, once too often."""
+    seeds, pictures = arm.shape
+    if seeds < 2:
+        return 0.0
+    rest = arm - arm.mean(axis=0) - arm.mean(axis=1, keepdims=True) + arm.mean()
+    return float((rest**2).sum() / ((seeds - 1) * (pictures - 1)) / (seeds * pictures))
+
+
+def exact_mcnemar(first: ArrayLike, second: ArrayLike) -> float:
+    """Return the exact two-sided p of McNemar's test (1947): whether two classifiers err equally often.
+
+    Args:
+        first: ``(N,)``, whether the first is right on each picture.
+        second: ``(N,)``, likewise the second.
+    """
+    one, other = np.asarray(first, bool), np.asarray(second, bool)
+    gains, losses = int((~one & other).sum()), int((one & ~other).sum())
+    return float(binomtest(gains, gains + losses, 0.5).pvalue) if gains + losses else 1.0
+
+
+def correct_for_many(probabilities: Sequence[float]) -> list[float]:
+    """Return Holm's (1979) corrected probabilities: of all claims made at 5 %, none is false in 95 % of studies."""
+    order = np.argsort(probabilities)
+    corrected, highest = [1.0] * len(probabilities), 0.0
+    for rank, number in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * probabilities[number]))
+        corrected[number] = highest
+    return corrected
+
+
+def say_what_would_settle(verdict: Verdict) -> str:
+    """Return how many more seeds or pictures would probably decide it, if the difference is about what it seems."""
+    if verdict.is_decided or not verdict.about_recipes or not verdict.difference:
+        return ""
+    allowed = (verdict.difference / float(t.ppf((1 + verdict.level) / 2, 30))) ** 2
+    seeds = max(verdict.seeds)
+    if allowed > verdict.from_pictures:
+        more = math.ceil(seeds * verdict.from_seeds / (allowed - verdict.from_pictures)) - seeds
+        if more <= 50:
+            return f"About {max(1, more)} more seeds of each arm would probably settle it."
+    if allowed > verdict.from_seeds:
+        more = math.ceil(verdict.pictures * verdict.from_pictures / (allowed - verdict.from_seeds)) - verdict.pictures
+        return f"About {max(1, more):,} more pictures would probably settle it; more seeds alone would not."
+    return "Neither a few more seeds nor more pictures would settle it: the difference is too small to matter here."

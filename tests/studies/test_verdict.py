@@ -1,0 +1,96 @@
+"""The statistics of a verdict, by simulation: how often it claims what is not so, how often its interval is right."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import ttest_rel, wilcoxon
+
+from core.studies.verdict import Verdict, compare_means, correct_for_many, exact_mcnemar, say_what_would_settle
+
+STUDIES = 1000
+SETTINGS = [
+    # seeds of A and B, pictures, spread over pictures that both share, over pictures that differ, over seeds, rest
+    pytest.param(((3, 3), 200, 0.1, 0.02, 0.01, 0.03), id="three-seeds"),
+    pytest.param(((5, 5), 400, 0.1, 0.05, 0.002, 0.02), id="pictures-decide"),
+    pytest.param(((3, 5), 60, 0.1, 0.01, 0.03, 0.05), id="seeds-decide"),
+    pytest.param(((10, 10), 624, 0.2, 0.03, 0.01, 0.1), id="ten-seeds"),
+]
+
+
+def simulate(
+    rng: np.random.Generator, seeds: tuple[int, int], pictures: int, shared: float, own: float, by_seed: float,
+    rest: float, gap: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Draw a study: how hard pictures are for both, how they suit one arm, how lucky seeds are, and chance."""
+    hard = rng.normal(0.8, shared, pictures)
+    arms = []
+    for count, mean in zip(seeds, (0.0, gap), strict=True):
+        suits, lucky = rng.normal(0, own, pictures), rng.normal(0, by_seed, (count, 1))
+        arms.append(mean + hard + suits + lucky + rng.normal(0, rest, (count, pictures)))
+    return arms[0], arms[1]
+
+
+def verdicts(setting: tuple[object, ...], gap: float) -> list[Verdict]:
+    rng = np.random.default_rng(7)
+    return [compare_means(*simulate(rng, *setting, gap)) for _ in range(STUDIES)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_where_there_is_no_difference_one_is_claimed_in_at_most_5_percent(setting: tuple[object, ...]) -> None:
+    claimed = sum(each.is_decided for each in verdicts(setting, 0.0))
+    assert claimed <= 0.05 * STUDIES
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_interval_holds_a_true_difference_in_93_to_97_percent(setting: tuple[object, ...]) -> None:
+    found = verdicts(setting, 0.03)
+    held = np.mean([each.low <= 0.03 <= each.high for each in found])
+    assert 0.93 <= held <= 0.97
+
+
+def test_with_one_seed_each_it_is_the_paired_t_test() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.normal(0.8, 0.1, 50)
+    second = first + rng.normal(0.02, 0.05, 50)
+    verdict = compare_means(first, second)
+    expected = ttest_rel(second, first)
+    assert verdict.p == pytest.approx(expected.pvalue)
+    assert (verdict.low, verdict.high) == pytest.approx(tuple(expected.confidence_interval()))
+    assert not verdict.about_recipes
+    assert wilcoxon(second - first).pvalue < 0.5  # the same direction by another test
+
+
+def test_equal_scores_are_no_difference() -> None:
+    verdict = compare_means(np.full((3, 9), 0.5), np.full((3, 9), 0.5))
+    assert (verdict.difference, verdict.p, verdict.is_decided) == (0.0, 1.0, False)
+
+
+def test_arms_on_other_pictures_are_refused() -> None:
+    with pytest.raises(ValueError, match="the same"):
+        compare_means(np.zeros((2, 5)), np.zeros((2, 6)))
+
+
+@pytest.mark.parametrize(("gains", "losses", "p"), [(0, 0, 1.0), (5, 5, 1.0), (10, 0, 2 / 1024), (9, 1, 22 / 1024)])
+def test_mcnemar_is_the_exact_sign_test_of_the_pictures_that_differ(gains: int, losses: int, p: float) -> None:
+    both = np.ones(20, bool)
+    first = np.r_[both, np.zeros(gains, bool), np.ones(losses, bool)]
+    second = np.r_[both, np.ones(gains, bool), np.zeros(losses, bool)]
+    assert exact_mcnemar(first, second) == pytest.approx(p)
+
+
+def test_holm_corrects_the_smallest_the_most_and_keeps_the_order() -> None:
+    assert correct_for_many([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert correct_for_many([0.9, 0.8]) == pytest.approx([1.0, 1.0])
+    assert correct_for_many([]) == []
+
+
+def test_it_says_whether_seeds_or_pictures_are_wanting() -> None:
+    rng = np.random.default_rng(3)
+    few_seeds = compare_means(*simulate(rng, (3, 3), 2000, 0.1, 0.001, 0.02, 0.001, 0.02))
+    assert not few_seeds.is_decided
+    assert "more seeds of each arm" in say_what_would_settle(few_seeds)
+    few_pictures = compare_means(*simulate(rng, (5, 5), 12, 0.1, 0.05, 0.0001, 0.0001, 0.02))
+    assert not few_pictures.is_decided
+    assert "more pictures would probably settle it" in say_what_would_settle(few_pictures)
+    decided = compare_means(*simulate(rng, (5, 5), 400, 0.1, 0.01, 0.001, 0.001, 0.1))
+    assert say_what_would_settle(decided) == ""
