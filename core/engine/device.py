@@ -17,6 +17,8 @@ from core.errors import UserError
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 TRIAL_SECONDS = 0.6
+WORTH, NOTHING_TO_GAIN = 1.1, 0.005
+"""What a shorter number format must gain to be worth its rounding: a tenth of the time, of at least so many seconds."""
 CLOSE, WHOLE_SECONDS = 1.35, 4.0
 """Settings up to so many times as slow as the fastest on a cut are tried on a whole batch, if a step takes so long."""
 
@@ -126,15 +128,22 @@ def choose_compute(
         cut = _affordable(network, images, place, training)
         times = {each: _trial(network, cut, each, training) for each in candidates}
         named = [(each.name, seconds) for each, seconds in times.items()]
-        best = min(times, key=times.__getitem__)
+        best = _best(times)
         close = [each for each in candidates if times[each] < CLOSE * times[best]]
         larger = images.numel() / cut.numel()
         if len(close) > 1 and larger > 1 and larger * times[best] < WHOLE_SECONDS:  # a cut hides what memory costs
             times = {each: _trial(network, images, each, training, repeats=1) for each in close}
             named += [(f"{each.name} on a whole batch", seconds) for each, seconds in times.items()]
-            best = min(times, key=times.__getitem__)
+            best = _best(times)
     trials = tuple((name, 1e3 * seconds) for name, seconds in named)
     return Compute(best.device, best.precision, best.memory_format, trials)
+
+
+def _best(times: dict[Compute, float]) -> Compute:
+    """Return the fastest setting; of formats that are about as fast, the exact one."""
+    fastest = min(times, key=times.__getitem__)
+    exact = min((each for each in times if each.precision == "fp32"), key=times.__getitem__, default=fastest)
+    return exact if times[exact] < max(WORTH * times[fastest], NOTHING_TO_GAIN) else fastest
 
 
 def _formats(device: str) -> list[str]:

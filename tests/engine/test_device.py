@@ -56,6 +56,17 @@ def test_what_is_close_on_a_cut_is_tried_on_a_whole_batch(monkeypatch: pytest.Mo
     assert next(times, None) is None
 
 
+@pytest.mark.parametrize(("exact", "short", "chosen"), [
+    (0.30, 0.20, "bf16"), (0.21, 0.20, "fp32"), (0.001, 0.0005, "fp32"), (0.20, 0.30, "fp32"),
+])  # fmt: skip
+def test_a_shorter_format_must_gain_something(
+    exact: float, short: float, chosen: str, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([0.1, exact, exact, short, short])
+    monkeypatch.setattr("core.engine.device._trial", lambda *args, **options: next(times))
+    assert choose_compute(build_toy_network(), images, device="cpu").precision == chosen
+
+
 def test_fixed_choices_are_honoured_without_a_trial(images: torch.Tensor) -> None:
     chosen = choose_compute(_Untouchable(), images, device="cpu", precision="bf16", memory_format="channels-last")
     assert (chosen.device, chosen.precision, chosen.memory_format) == ("cpu", "bf16", "channels-last")

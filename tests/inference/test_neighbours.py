@@ -19,7 +19,7 @@ CLASSES = ("cup", "key", "lamp")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> NeighbourPredictor:
     """An untrained network with a gallery of random features."""
     experiment = find_experiment("byol")
-    config = experiment.config(recipe="quick", changes={"gallery": 10, "size": 32, "hidden": 8, "projection": 4})
+    config = experiment.config(recipe="quick", changes={"gallery": 10, "hidden": 8, "projection": 4})
     from core.data.traits import Traits
 
     traits = Traits(CLASSES, (0.5,) * 3, (0.5,) * 3)
@@ -28,7 +28,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> NeighbourPredictor:
     generator = torch.Generator().manual_seed(1)
     pictures = torch.randint(0, 256, (30, 64, 64, 3), generator=generator).to(torch.uint8)
     network.gallery.fill(pictures, torch.arange(30) % 3)  # type: ignore[union-attr, operator]
-    network.gallery.features.copy_(torch.rand(30, 1280, generator=generator))  # type: ignore[union-attr, operator]
+    network.gallery.features.copy_(torch.rand(30, 128, generator=generator))  # type: ignore[union-attr, operator]
     folder: Path = tmp_path_factory.mktemp("checkpoint")
     card = {"experiment": "byol", "config": config.as_values(), "traits": traits.as_json()}
     save_checkpoint(folder, {"online": network}, card)
@@ -51,7 +51,7 @@ def test_the_vote_is_the_one_that_the_score_counts(
     gallery = predictor.task.gallery
     rng = np.random.default_rng(5)
     for _ in range(5):
-        features = torch.from_numpy(rng.random((1, 1280), np.float32))
+        features = torch.from_numpy(rng.random((1, 128), np.float32))
         prepared = predictor.setup.prepare_picture(prediction.pixels)
         from core.inference.predictor import Clock
 
