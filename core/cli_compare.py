@@ -31,16 +31,17 @@ def compare_runs(options: argparse.Namespace) -> int:
     """Score the runs on a split, picture by picture, and print what may be claimed."""
     from core.experiments import find_experiment
     from core.runs.store import RunStore
-    from core.studies.comparison import as_json, group, say_verdict, scores_of
-    from core.studies.verdict import compare_means, correct_for_many
+    from core.studies.comparison import as_json, comparable, compare, group, say_verdict, scores_of
+    from core.studies.verdict import correct_for_many
 
     store = RunStore()
     sides = group([store.get(each) for each in dict.fromkeys(options.runs)])
     first = sides[0].runs[0]
     score = find_experiment(first.slug).score_of(str(first.config["arm"]))
     tables = [[_score(store, run, options.split) for run in side.runs] for side in sides]
+    score = comparable(score, [row for seeds in tables for rows in seeds for row in rows])
     values = [scores_of(rows, score.key) for rows in tables]
-    verdicts = [compare_means(values[0], other) for other in values[1:]]
+    verdicts = [compare(values[0], other, score) for other in values[1:]]
     corrected = correct_for_many([each.p for each in verdicts])
     said = [
         say_verdict(verdict, sides[0].name, side.name, score, p=p)

@@ -1,17 +1,19 @@
 """Runs put together by what they answer: which belong to one arm, whether arms may be compared, what is said then."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.engine.task import Score
 from core.errors import UserError
 from core.runs.run import Run
-from core.studies.verdict import Verdict, say_what_would_settle
+from core.studies.verdict import Verdict, compare_means, exact_mcnemar, say_what_would_settle
 
 NOT_THE_ARM = ("seed", "device", "precision", "memory_format")
 """Knobs that may differ between runs of one arm: chance and the machine."""
 
+RIGHT = Score("correct", "Accuracy", "share of the pictures whose most probable class is the true one")
+"""What is known of each picture that was classified; its mean is the accuracy."""
 Rows = Sequence[Mapping[str, float]]
 """Scores of each picture, in the order of the split."""
 
@@ -84,19 +86,38 @@ def _names(firsts: Sequence[Run]) -> list[str]:
     ]
 
 
+def comparable(score: Score, rows: Rows) -> Score:
+    """Return what single pictures can be compared by: the score itself, or for classifiers whether they are right.
+
+    Raises:
+        UserError: If a picture has neither.
+    """
+    if all(score.key in row for row in rows):
+        return replace(score, title=f"{score.title}, mean over pictures")
+    if all(RIGHT.key in row for row in rows):
+        return RIGHT
+    raise UserError(f"Not every picture has a {score.title} of its own, so it cannot be compared picture by picture.")
+
+
 def scores_of(pictures: Sequence[Rows], key: str) -> list[list[float]]:
     """Return one score ``(S, N)`` of the pictures that every seed was scored on.
 
     Raises:
-        UserError: If the pictures have no such score, or the runs were not scored on the same ones.
+        UserError: If the runs were not scored on the same ones.
     """
     if len({len(rows) for rows in pictures}) != 1:
         raise UserError(
             "The runs were not scored on the same pictures; give a split with --split that all of them have."
         )
-    if any(key not in row for rows in pictures for row in rows):
-        raise UserError(f"A single picture has no {key}, so this score cannot be compared picture by picture.")
     return [[row[key] for row in rows] for rows in pictures]
+
+
+def compare(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], score: Score) -> Verdict:
+    """Compare two sides by a score ``(S, N)`` of each; two classifiers of one seed each by McNemar's exact test."""
+    verdict = compare_means(first, second)
+    if score == RIGHT and not verdict.about_recipes and len(first) == len(second) == 1:
+        return replace(verdict, p=exact_mcnemar(first[0], second[0]))
+    return verdict
 
 
 def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: float | None = None) -> str:
@@ -115,7 +136,7 @@ def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: f
         f"{100 * verdict.level:.0f} % interval {verdict.low:+.3g} to {verdict.high:+.3g}; {seeds} each, paired over "
     )
     basis += f"{verdict.pictures:,} pictures"
-    title = f"{score.title}, mean over pictures"
+    title = score.title
     if verdict.is_decided and probability < 1 - verdict.level:
         better = second if (verdict.difference > 0) == score.higher_is_better else first
         worse = first if better == second else second

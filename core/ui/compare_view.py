@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.errors import UserError
 from core.experiments import catalogue
 from core.runs.run import Run
 from core.runs.store import RunStore
@@ -14,7 +15,7 @@ from core.ui.histories import AnyCurve, open_histories
 from core.ui.wording import say_data, say_duration, say_number, say_value, title_of_score
 
 RUNS, SCORE, ALONG, LOG, SMOOTH = "compare-runs", "compare-score", "compare-along", "compare-log", "compare-smooth"
-MOST = 20
+MOST, SHOWN = 20, 5
 STEPS, MINUTES = "Step or epoch", "Time"
 LOSS = "step/loss"
 
@@ -35,7 +36,12 @@ def choose_runs(runs: Sequence[Run]) -> list[Run]:
 
 
 def _newest_alike(runs: Sequence[Run]) -> list[Run]:
-    return [run for run in runs if run.slug == runs[0].slug and run.best_epoch][:2]
+    """Return the two newest runs of the newest experiment that has two; else the newest run."""
+    for run in runs:
+        alike = [each for each in runs if each.slug == run.slug and each.best_epoch]
+        if len(alike) > 1:
+            return alike[:2]
+    return list(runs[:1])
 
 
 def _label(run: Run) -> str:
@@ -47,7 +53,10 @@ def _label(run: Run) -> str:
 
 def show_comparison(store: RunStore, ids: Sequence[str]) -> None:
     """Draw everything about these runs as they stand now."""
-    runs = [store.get(each) for each in ids]
+    try:
+        runs = [store.get(each) for each in ids]
+    except UserError:  # one of them was deleted a moment ago
+        st.rerun()
     for said in say_unlike(runs):
         st.warning(said, icon=":material/balance:")
     _show_curves(store, runs)
@@ -55,7 +64,9 @@ def show_comparison(store: RunStore, ids: Sequence[str]) -> None:
     st.dataframe(_scores(runs), hide_index=True)
     st.header("What differs", anchor=False)
     differing = find_differences(runs)
-    if differing:
+    if len(runs) < 2:
+        st.caption("Choose another run above to see in which knobs they differ.")
+    elif differing:
         st.table({"Knob": list(differing), **_by_run(runs, differing)}, border="horizontal")
     else:
         st.caption("These runs have the same knobs, seed and data: they differ in chance alone, if at all.")
@@ -97,7 +108,7 @@ def _scores(runs: Sequence[Run]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         "Run": [run.short_id for run in runs], "Name": [run.name for run in runs], "State": [run.state for run in runs],
     }  # fmt: skip
-    for key in keys[:8]:
+    for key in keys[:SHOWN]:
         title = title_of_score(experiment, key) if experiment else key
         columns[title] = [say_number(run.best.get(key)) for run in runs]
     columns["Best epoch"] = [run.best_epoch or None for run in runs]

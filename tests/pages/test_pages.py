@@ -403,5 +403,15 @@ def test_runs_that_must_not_be_compared_are_marked(store: RunStore) -> None:
     assert "trained on different data" in texts(checked(app.run()))
 
 
+def test_compare_begins_with_two_runs_of_one_experiment_and_asks_for_a_second(store: RunStore) -> None:
+    alone = record(store)
+    app = open_page("compare")
+    assert app.multiselect(key="compare-runs").value == [alone.short_id]
+    assert "Choose another run above" in texts(app)
+    another = record(store)
+    store.create("objects", find_experiment("objects").config(recipe="quick").as_values())
+    assert open_page("compare").multiselect(key="compare-runs").value == [another.short_id, alone.short_id]
+
+
 def test_compare_says_what_to_do_where_there_is_nothing() -> None:
     assert "Nothing has been trained yet" in texts(open_page("compare"))

@@ -15,8 +15,8 @@ from core.experiments import find_experiment
 from core.runs.launcher import launch, wait
 from core.runs.run import FINISHED, Run
 from core.runs.store import RunStore
-from core.studies.comparison import group, say_verdict, scores_of
-from core.studies.verdict import compare_means
+from core.studies.comparison import RIGHT, comparable, compare, group, say_verdict, scores_of
+from core.studies.verdict import compare_means, exact_mcnemar
 from tests.runs.test_worker import TINY
 
 DICE = Score("dice", "Dice", "")
@@ -58,8 +58,17 @@ def test_scores_of_other_pictures_are_refused() -> None:
     assert scores_of([[{"dice": 0.5}], [{"dice": 0.7}]], "dice") == [[0.5], [0.7]]
     with pytest.raises(UserError, match="the same pictures"):
         scores_of([[{"dice": 0.5}], []], "dice")
-    with pytest.raises(UserError, match="no roc_auc"):
-        scores_of([[{"dice": 0.5}]], "roc_auc")
+
+
+def test_classifiers_are_compared_by_whether_they_are_right_where_their_score_is_of_the_whole_split() -> None:
+    area = Score("roc_auc", "ROC AUC", "")
+    assert comparable(area, [{"correct": 1.0, "loss": 0.1}]) == RIGHT
+    assert comparable(DICE, [{"dice": 0.5}]).title == "Dice, mean over pictures"
+    with pytest.raises(UserError, match="Not every picture has a Dice of its own"):
+        comparable(DICE, [{"dice": 0.5}, {}])
+    first, second = [[1.0] * 8 + [0.0] * 12], [[1.0] * 20]
+    assert compare(first, second, RIGHT).p == pytest.approx(exact_mcnemar(first[0], second[0])) == 2 / 2**12
+    assert compare(first, second, DICE).p != compare(first, second, RIGHT).p
 
 
 def test_a_claim_is_made_only_where_the_interval_leaves_zero_out() -> None:
