@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-SHARE = 0.05
-"""Part of the machine's processor time that following runs may take."""
+SHARE = 0.025
+"""Part of the machine's processor time that drawing may take; sending it costs about as much again."""
 SHORTEST, LONGEST = 1.0, 30.0
 FORGOTTEN = 2.5 * LONGEST
 """Seconds after which a visitor who has not been drawn for has gone."""
