@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.paths import home
+from core.ui.tracking import load_tracking
 
 if TYPE_CHECKING:
     from core.runs.store import RunStore
@@ -23,6 +24,7 @@ def open_store() -> "RunStore":
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _open(place: str) -> "RunStore":  # noqa: ARG001 - the place is the cache's key
-    from core.runs.store import RunStore  # noqa: PLC0415 - MLflow takes most of a second
+    load_tracking()
+    from core.runs.store import RunStore  # noqa: PLC0415 - MLflow takes seconds
 
     return RunStore()

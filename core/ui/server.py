@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.types import Receive, Scope, Send
 
+from core.ui.tracking import load_tracking
+
 FIRST_LOOK = 4.0
 """Seconds after which a new server looks at the queue: first it shows its first page."""
 
@@ -126,7 +128,8 @@ def _look_after_runs(closing: threading.Event) -> None:
     """Find dead workers and start what is queued, also while nobody has a page open."""
     if closing.wait(FIRST_LOOK):
         return
-    from core.runs.queue import keep_dispatching  # noqa: PLC0415 - takes a second, which the first page needs first
+    load_tracking()
+    from core.runs.queue import keep_dispatching  # noqa: PLC0415 - takes seconds, which the first page needs first
 
     keep_dispatching(closing)
 
@@ -140,6 +143,7 @@ def build_gradio() -> Starlette:
     """Return the demos as an application whose root is theirs."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    load_tracking()  # it and Gradio have packages in common
     import gradio  # noqa: PLC0415 - takes seconds, and only the demos need it
     from fastapi import FastAPI  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from core.paths import PROJECT
 from core.runs.run import RUNNING
 from core.ui.choice import Choice
 from core.ui.opened import open_store
+from core.ui.tracking import load_tracking
 from core.ui.wording import say_duration, title_of_score
 
 PRESSED, STARTED, ESTIMATES = "train-pressed", "train-started", "train-estimates"
@@ -61,6 +62,7 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
         st.markdown(f":red[:material/block: {said}]")
         return
     st.markdown(f":green[:material/check:] {said}")
+    load_tracking()
     from core.runs.launcher import command_of  # noqa: PLC0415 - comes with MLflow
 
     command = command_of(choice.slug, config)

@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 
 from core.paths import PROJECT
 
-PATIENCE = 90.0
+PATIENCE = 240.0
 """Seconds: a busy machine with two cores starts a server or a worker slowly."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect
 
 from core.paths import PROJECT
@@ -39,8 +40,14 @@ def start_training(page: Page, server: Server, pictures: Path, *, epochs: int, p
         f"{server.url}/train?experiment=vessels&recipe=quick&data={quote(str(pictures))}&set=epochs={epochs}&set=patches={patches}&{SMALL}"
     )
     page.get_by_role("button", name="Start training").click()
-    page.wait_for_url(re.compile(r"/runs\?run="))
     store = RunStore()
+    try:
+        page.wait_for_url(re.compile(r"/runs\?run="))
+    except PlaywrightError:
+        shown = page.inner_text("body").partition("Back to the recipe")[2].split()
+        runs = [(run.state, run.reason) for run in store.runs()]
+        log = server.log.read_text()[-800:]
+        pytest.fail(f"Start led nowhere. Runs: {runs}. Log: {log} Page: {' '.join(shown)[:1500]}")
     return store.get(page.url.partition("run=")[2][:8])
 
 
