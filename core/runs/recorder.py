@@ -21,6 +21,8 @@ from core.runs.usage import Usage
 
 FLUSH_SECONDS = 0.5
 BEAT_SECONDS = 1.5
+ACT_SECONDS = 1.0
+"""A store that takes longer to receive pictures and weights gets them by and by, between heartbeats."""
 USAGE_SHARE = 0.01
 """The load is recorded when the attempt has become longer by this part."""
 JPEG_QUALITY = 90
@@ -36,7 +38,7 @@ class StoreRecorder:
         self._points: list[tuple[str, Point]] = []
         self._lock = threading.Lock()
         self._progress = Progress()
-        self._acts: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._acts: dict[str, Callable[[], None]] = {}
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._said = ""
         self._orders = Orders(stop=False, epochs=0)
@@ -44,6 +46,7 @@ class StoreRecorder:
         self._usage = Usage()
         self._created = store.get(run_id).created
         self._first_second = self._next_usage = time.time() - self._created
+        self._last_beat = 0.0
         self._closing = threading.Event()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
@@ -79,12 +82,13 @@ class StoreRecorder:
         for each in pictures:
             bgr = cv2.cvtColor(each.pixels, cv2.COLOR_RGB2BGR)
             cv2.imwrite(str(folder / f"{each.name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        self._acts.put(lambda: self.store.publish(self.run_id, f"pictures/{epoch:05d}"))
+        self._publish(f"pictures/{epoch:05d}")
 
     def record_best(self, epoch: int, scores: dict[str, float]) -> None:
         """Record the best epoch so far."""
-        self._acts.put(lambda: self.store.set_best(self.run_id, epoch, scores))
-        self._acts.put(lambda: self.store.publish(self.run_id, "checkpoint/best"))
+        with self._lock:
+            self._acts["best"] = lambda: self.store.set_best(self.run_id, epoch, scores)
+        self._publish("checkpoint/best")
 
     def record_progress(self, progress: trainer.Progress) -> None:
         """Remember how far the run is; the next heartbeat tells it."""
@@ -115,6 +119,11 @@ class StoreRecorder:
         """Return how many epochs the run is to have, as the last heartbeat told; 0 before the first."""
         return self._orders.epochs
 
+    def _publish(self, place: str) -> None:
+        """Have a folder of the run sent to the store; once, where it changes again before its turn has come."""
+        with self._lock:
+            self._acts[place] = lambda: self.store.publish(self.run_id, place)
+
     def _take(self, values: dict[str, float], step: int) -> None:
         at, new = time.time(), []
         for key, value in values.items():
@@ -125,21 +134,29 @@ class StoreRecorder:
 
     def _write(self) -> None:
         try:
-            last_beat = 0.0
             while not self._closing.wait(FLUSH_SECONDS):
-                self._write_all()
-                if time.monotonic() - last_beat > BEAT_SECONDS:
-                    self._orders = patiently(self._beat)
-                    last_beat = time.monotonic()
-            self._write_all()
+                self._write_for_a_moment()
+            while self._write_for_a_moment():
+                pass
             patiently(self._beat)
         except Exception as error:  # handed to the training thread, which fails with it
             self._failure = error
 
-    def _write_all(self) -> None:
+    def _write_for_a_moment(self) -> bool:
+        """Write the points, beat where it is time, then do some of what else waits; say whether any of that is left."""
         patiently(self._flush)
-        while not self._acts.empty():
-            patiently(self._acts.get())
+        if time.monotonic() - self._last_beat > BEAT_SECONDS:
+            self._orders = patiently(self._beat)
+            self._last_beat = time.monotonic()
+        until = time.monotonic() + ACT_SECONDS
+        while self._acts and time.monotonic() < until:
+            with self._lock:
+                name, act = next(iter(self._acts.items()))
+            patiently(act)
+            with self._lock:
+                if self._acts[name] is act:  # else it is to be done again
+                    del self._acts[name]
+        return bool(self._acts)
 
     def _beat(self) -> Orders:
         usage = self._usage.read()

@@ -24,7 +24,7 @@ from core.runs.launcher import launch
 from core.runs.queue import dispatch
 from core.runs.run import FAILED, FINISHED, Run
 from core.runs.store import RunStore
-from tests.runs.test_worker import start, until
+from tests.runs.test_worker import PATIENCE, start, until
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.slow]
 
@@ -63,7 +63,7 @@ def fill(path: Path) -> None:
                 continue
 
 
-def ended(store: RunStore, run: Run, seconds: float = 60) -> Run:
+def ended(store: RunStore, run: Run, seconds: float = PATIENCE) -> Run:
     return until(store, run.id, lambda each: each.is_final, seconds=seconds)
 
 
@@ -167,8 +167,9 @@ class TrackingServer:
                  str(self.folder / "artifacts"), "--port", str(self.port), "--workers", "1"]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *words], stdout=log, stderr=log, start_new_session=True
-            )
+                [sys.executable, "-m", "mlflow", "server", *words], stdout=log, stderr=log, start_new_session=True,
+                env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            )  # fmt: skip
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             try:
@@ -199,7 +200,7 @@ def test_a_tracking_server_that_goes_away_for_half_a_minute_costs_nothing(
     tracking: TrackingServer, drive: Path
 ) -> None:
     store = RunStore()
-    run = start(store, drive, epochs=5000)
+    run = start(store, drive, epochs=5000, patches=64)
     until(store, run.id, lambda each: each.progress.epoch >= 2)
     tracking.go()
     gone = time.time()

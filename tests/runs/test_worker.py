@@ -22,6 +22,9 @@ from core.runs.store import RunStore
 TINY = {"epochs": 2, "patch": 32, "patches": 2, "batch_size": 2, "validation": 0.4, "precision": "fp32",
         "memory_format": "contiguous"}  # fmt: skip
 
+PATIENCE = 240.0
+"""Seconds for what comes by itself, sooner or later: workers of other tests may be starting on the same two cores."""
+
 pytestmark = pytest.mark.xdist_group("workers")
 
 
@@ -30,7 +33,7 @@ def start(store: RunStore, drive: Path, **changes: Any) -> Run:
     return launch(store, "vessels", config)
 
 
-def until(store: RunStore, run_id: str, condition: Any, seconds: float = 60) -> Run:
+def until(store: RunStore, run_id: str, condition: Any, seconds: float = PATIENCE) -> Run:
     deadline = time.monotonic() + seconds
     while not condition(run := store.get(run_id)):
         assert time.monotonic() < deadline, f"still {run.state}: {run.reason}\n{store.last_words(run_id, 20)}"
