@@ -80,10 +80,10 @@ def say_unlike(runs: Sequence[Run]) -> list[str]:
         return said
     if len({run.facts.get("fingerprint", "") for run in runs if run.facts}) > 1:
         said.append("These runs were trained on different data, so their scores are counted on different pictures.")
-    elif len({(run.config.get("validation"), run.config.get("seed")) for run in runs}) > 1:
+    elif len({run.config.get("validation") for run in runs}) > 1:
         said.append(
-            "These runs held back other pictures to validate on (another seed or another share), so a part of what "
-            "differs between their scores is the pictures. Evaluate them on the test split to compare them."
+            "These runs held back different shares to validate on, so a part of what differs between their scores is "
+            "the pictures. Evaluate them on the test split to compare them."
         )
     return said
 
