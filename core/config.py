@@ -155,6 +155,12 @@ class RunConfig:
         "its own. 0 trains on everything and keeps the last epoch.",
         low=0.0, high=0.5, group="Data", advanced=True,
     )  # fmt: skip
+    share: float = knob(
+        1.0,
+        "Part of the training pictures that is trained on, to see what more of them are worth. A smaller part lies "
+        "within a larger one, and what is held back to validate on stays the same.",
+        low=0.001, high=1.0, group="Data", advanced=True,
+    )  # fmt: skip
     device: str = knob("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"), group="Machine",
                        advanced=True)  # fmt: skip
     precision: str = knob(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.classified_layouts import SINGLE, FoundClasses, FoundPicture, find_classes
-from core.data.dataset import DatasetSpec, hold_back
+from core.data.dataset import DatasetSpec, hold_back, take_share
 from core.data.identical import find_identical, join_groups
 from core.errors import UserError
 
@@ -149,16 +149,34 @@ def find_patient(stem: str) -> str:
 
 
 def train_and_validation_by_class(
-    found: ClassifiedSet, fraction: float
+    found: ClassifiedSet, fraction: float, share: float = 1.0
 ) -> tuple[tuple[ClassifiedItem, ...], tuple[ClassifiedItem, ...]]:
     """Return the training items and the held-back ones: the set's own validation split, or a part of every class.
+
+    Args:
+        found: The data set.
+        fraction: Part of every class to hold back where there is no validation split, 0 to 1.
+        share: Part of what is left of every class that is trained on, above 0 to 1.
 
     Raises:
         UserError: If there is nothing to train on, or it cannot be divided.
     """
     if found.splits.get("val"):
-        return found.items("train"), found.items("val")
-    return hold_back_by_class(found.items("train"), fraction)
+        train, held = found.items("train"), found.items("val")
+    else:
+        train, held = hold_back_by_class(found.items("train"), fraction)
+    return take_share_by_class(train, share), held
+
+
+def take_share_by_class(items: Sequence[ClassifiedItem], share: float) -> tuple[ClassifiedItem, ...]:
+    """Return the same part of every class, as :func:`core.data.dataset.take_share` takes it."""
+    if share >= 1:
+        return tuple(items)
+    taken = set[int]()
+    for label in {item.label for item in items}:
+        numbers = [number for number, item in enumerate(items) if item.label == label]
+        taken.update(take_share(numbers, share, group=lambda number: items[number].group))
+    return tuple(item for number, item in enumerate(items) if number in taken)
 
 
 def hold_back_by_class(

@@ -75,15 +75,40 @@ class DatasetSpec(Generic[ItemT]):
         return digest.hexdigest()[:16]
 
 
-def train_and_validation(found: DatasetSpec[ItemT], fraction: float) -> tuple[tuple[ItemT, ...], tuple[ItemT, ...]]:
+def train_and_validation(
+    found: DatasetSpec[ItemT], fraction: float, share: float = 1.0
+) -> tuple[tuple[ItemT, ...], tuple[ItemT, ...]]:
     """Return the training items and the held-back ones: the set's own validation split, or a part of training.
+
+    Args:
+        found: The data set.
+        fraction: Part of the training split to hold back where there is no validation split, 0 to 1.
+        share: Part of what is left that is trained on, above 0 to 1.
 
     Raises:
         UserError: If there is nothing to train on, or it cannot be divided.
     """
     if found.splits.get("val"):
-        return found.items("train"), found.items("val")
-    return hold_back(found.items("train"), fraction, group=lambda item: item.group)
+        train, held = found.items("train"), found.items("val")
+    else:
+        train, held = hold_back(found.items("train"), fraction, group=lambda item: item.group)
+    return take_share(train, share, group=lambda item: item.group), held
+
+
+def take_share(items: Sequence[AnyT], share: float, *, group: Callable[[AnyT], Hashable]) -> tuple[AnyT, ...]:
+    """Return a part of the items, whole groups at a time and at least one; a smaller part lies within a larger one.
+
+    Args:
+        items: What to choose from; order is kept.
+        share: Part of the groups, above 0 to 1.
+        group: Returns the group of an item.
+    """
+    if share >= 1:
+        return tuple(items)
+    groups = sorted({group(item) for item in items}, key=str)
+    random.Random(1).shuffle(groups)
+    taken = set(groups[: max(1, round(share * len(groups)))])
+    return tuple(item for item in items if group(item) in taken)
 
 
 def hold_back(

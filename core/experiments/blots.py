@@ -117,7 +117,7 @@ class BlotsSetup(Setup[BlotsConfig]):
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
-        training, held = train_and_validation(found, own.validation)
+        training, held = train_and_validation(found, own.validation, own.share)
         say(f"Opening {len(training) + len(held)} blots.")
         dataset = BlotDataset(list(load_blots(training)), mirror=own.mirror, jitter=own.jitter, seed=own.seed)
         loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)

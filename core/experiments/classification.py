@@ -129,7 +129,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         from core.engine.task import TaskData
 
         own, fingerprint = self.config, self.found.fingerprint()
-        training, held = train_and_validation_by_class(self.found, own.validation)
+        training, held = train_and_validation_by_class(self.found, own.validation, own.share)
         training = at_most_of_each(training, own.per_class)
         items = [*training, *held]
         pictures = self._decoded(items, fingerprint, say)

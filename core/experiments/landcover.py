@@ -195,7 +195,7 @@ class LandcoverSetup(Setup[LandcoverConfig]):
         from core.engine.task import TaskData
 
         own, found = self.config, self.found
-        training, held = train_and_validation(found, own.validation)
+        training, held = train_and_validation(found, own.validation, own.share)
         longest = [0]
 
         def open_one(number: int) -> "Pixels":

@@ -104,7 +104,8 @@ class PetsSetup(Setup[PetsConfig]):
         from core.data.dataset import train_and_validation
         from core.data.masked_pictures import MaskedStack
 
-        return MaskedStack(train_and_validation(self.found, self.config.validation)[0], self._load, self.squashing)
+        training, _ = train_and_validation(self.found, self.config.validation, self.config.share)
+        return MaskedStack(training, self._load, self.squashing)
 
     def _load(self, item: "PetItem") -> "LabelledPicture":
         from core.data.pet_pictures import load_pet

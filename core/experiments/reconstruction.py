@@ -138,7 +138,7 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
-        training, held = train_and_validation(found, own.validation)
+        training, held = train_and_validation(found, own.validation, own.share)
         dataset = PictureDataset(
             OpenedPictures(len(training), lambda number: self._open(training[number])),
             patch=own.patch,

@@ -79,7 +79,7 @@ class PretrainSetup(ClassificationSetup):
         """Return the pictures that are trained on and those held back."""
         from core.data.classified import train_and_validation_by_class
 
-        training, held = train_and_validation_by_class(self.found, self.config.validation)
+        training, held = train_and_validation_by_class(self.found, self.config.validation, self.config.share)
         if len(training) < 2:
             raise UserError(f"{self.found.title} has {len(training)} training pictures; BYOL compares at least 2.")
         return training, held

@@ -126,7 +126,7 @@ class VesselsSetup(Setup[VesselsConfig]):
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
-        training, held = train_and_validation(found, own.validation)
+        training, held = train_and_validation(found, own.validation, own.share)
         dataset = PatchDataset(
             [MaskedPicture(*self.preparation.prepare_pair(load_labelled(item))) for item in training],
             patch=own.patch,

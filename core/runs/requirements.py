@@ -9,9 +9,17 @@ from core.runs.store import RunStore
 
 def find_same(store: RunStore, slug: str, config: RunConfig) -> Run | None:
     """Return a run with exactly this config: a finished one, else one that is under way, else the newest; or None."""
-    same = [run for run in store.runs(slug=slug) if dict(run.config) == config.as_values()]
+    same = [run for run in store.runs(slug=slug) if has_config(run, config)]
     ranks = {FINISHED: 0, FAILED: 2, KILLED: 2}
     return min(same, key=lambda run: ranks.get(run.status, 1), default=None)
+
+
+def has_config(run: Run, config: RunConfig) -> bool:
+    """Say whether a run was trained with this config; knobs that came after it stand at their defaults."""
+    try:
+        return type(config).from_values(run.config) == config
+    except UserError:
+        return False
 
 
 def needed_run(store: RunStore, run: Run) -> Run | None:
