@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.cli_compare import add_compare_command
-from core.cli_runs import add_run_commands, follow, print_json, result_of, say_best
+from core.cli_runs import add_run_commands, follow, pair, place_of_data, print_json, result_of, say_best
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -163,9 +163,13 @@ def _asked_for(options: argparse.Namespace) -> "tuple[Experiment, RunConfig]":
     from core.experiments import find_experiment
 
     experiment = find_experiment(options.slug)
-    changes = dict(_pair(each) for each in options.set)
+    changes = dict(pair(each) for each in options.set)
     config = experiment.config(
-        arm=options.arm, recipe=options.recipe, data=_place(options.data), seed=_seed(options.seed), changes=changes
+        arm=options.arm,
+        recipe=options.recipe,
+        data=place_of_data(options.data),
+        seed=_seed(options.seed),
+        changes=changes,
     )
     return experiment, config
 
@@ -175,18 +179,6 @@ def _seed(text: str) -> int:
         return int(text)
     except ValueError:
         raise UserError(f"seed was given as {text!r}; a whole number is allowed.") from None
-
-
-def _place(data: str) -> str:
-    """Return a folder as an absolute path, which the worker understands wherever it runs; names stay."""
-    return str(Path(data).expanduser().resolve()) if data and Path(data).expanduser().is_dir() else data
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise UserError(f"--set was given {text!r}; write knob=value, for example --set epochs=5.")
-    return name.strip(), value
 
 
 def open_checkpoint(source: str) -> "Checkpoint":
@@ -207,7 +199,7 @@ def evaluate_checkpoint(options: argparse.Namespace) -> int:
     checkpoint = open_checkpoint(options.source)
     from core.inference.evaluation import evaluate
 
-    found = evaluate(checkpoint, data=_place(options.data), split=options.split)
+    found = evaluate(checkpoint, data=place_of_data(options.data), split=options.split)
     if options.json:
         return print_json({"checkpoint": checkpoint.name, "split": options.split} | found.as_json())
     print(f"{checkpoint.name} on {len(found.per_picture)} pictures of {options.split}, {found.seconds:.1f} s")
@@ -287,9 +279,16 @@ def serve_pages(options: argparse.Namespace) -> int:
 
 
 def work_on_run(options: argparse.Namespace) -> int:
-    """Train a recorded run here."""
+    """Train a recorded run here, and score it for the studies it belongs to."""
     from core.runs.run import FINISHED
     from core.runs.store import RunStore
     from core.runs.worker import work
 
-    return 0 if work(RunStore(), options.run_id) == FINISHED else 1
+    store = RunStore()
+    status = work(store, options.run_id)
+    run = store.get(options.run_id)
+    if run.studies:
+        from core.inference.scores import score_for_studies
+
+        score_for_studies(store, run)
+    return 0 if status == FINISHED else 1

@@ -1,19 +1,20 @@
-"""The command that compares runs; a part of :mod:`core.cli`."""
+"""The commands that compare runs and make studies of them; a part of :mod:`core.cli`."""
 
 import argparse
 import csv
-import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli_runs import print_json
+from core.cli_runs import pair, place_of_data, print_json
 
 if TYPE_CHECKING:
     from core.runs.run import Run
     from core.runs.store import RunStore
     from core.studies.comparison import Side
+    from core.studies.study import Study
 
 
 def add_compare_command(
@@ -25,60 +26,135 @@ def add_compare_command(
     sub.add_argument("--split", default="test", help="test, train, or val: what the runs held back")
     sub.add_argument("--csv", default="", metavar="FILE", help="write all their curves there")
     with_json(sub)
+    study = command("study", make_study, "Train the sides of a question with several seeds, and say what comes of it.")
+    study.add_argument("template", metavar="TEMPLATE|STUDY", help="what to ask, or a study that is there; or list")
+    study.add_argument(
+        "--seeds", type=int, default=0, metavar="N", help="of every side; so many more of one that is there"
+    )
+    study.add_argument("--data", default="", help="name of a data set, or a folder")
+    study.add_argument("--recipe", default="", help="from which the sides start")
+    study.add_argument(
+        "--share", type=float, action="append", default=[], metavar="P", help="part of the training pictures"
+    )
+    study.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="change a knob of every side")
+    study.add_argument("--split", default="", help="on which the sides are compared: val, or test once all is settled")
+    study.add_argument("--wait", action="store_true", help="stay until all runs have ended")
+    with_json(study)
 
 
 def compare_runs(options: argparse.Namespace) -> int:
     """Score the runs on a split, picture by picture, and print what may be claimed."""
-    from core.experiments import find_experiment
     from core.runs.store import RunStore
-    from core.studies.comparison import as_json, comparable, compare, group, say_verdict, scores_of
-    from core.studies.verdict import correct_for_many
+    from core.studies.comparison import group
 
     store = RunStore()
     sides = group([store.get(each) for each in dict.fromkeys(options.runs)])
-    first = sides[0].runs[0]
-    score = find_experiment(first.slug).score_of(str(first.config["arm"]))
-    tables = [[_score(store, run, options.split) for run in side.runs] for side in sides]
-    score = comparable(score, [row for seeds in tables for rows in seeds for row in rows])
-    values = [scores_of(rows, score.key) for rows in tables]
-    verdicts = [compare(values[0], other, score) for other in values[1:]]
-    corrected = correct_for_many([each.p for each in verdicts])
-    said = [
-        say_verdict(verdict, sides[0].name, side.name, score, p=p)
-        for verdict, side, p in zip(verdicts, sides[1:], corrected, strict=True)
-    ]
     if options.csv:
         _write_curves(store, sides, Path(options.csv))
+    return _print_conclusion(store, sides, options)
+
+
+def _print_conclusion(store: "RunStore", sides: "list[Side]", options: argparse.Namespace, **more: Any) -> int:
+    from core.inference.scores import kept_scores, score
+    from core.studies.comparison import Rows, as_json
+    from core.studies.conclusion import conclude
+
+    def rows_of(run: "Run") -> Rows:
+        if kept_scores(store, run, split) is None:
+            print(f"scoring run {run.short_id} ({run.config['arm']}, seed {run.config['seed']}) on {split}",
+                  file=sys.stderr)  # fmt: skip
+        return score(store, run, split)
+
+    split = options.split
+    found = conclude(sides, split, rows_of)
     if options.json:
-        rows = [
-            {"first": sides[0].name, "second": side.name, "difference": each.difference, "low": each.low,
-             "high": each.high, "p": p, "pictures": each.pictures, "seeds": each.seeds, "decided": each.is_decided,
-             "said": sentence}
-            for each, side, p, sentence in zip(verdicts, sides[1:], corrected, said, strict=True)
-        ]  # fmt: skip
-        return print_json(
-            {"score": score.key, "split": options.split, "sides": [as_json(each) for each in sides], "verdicts": rows}
-        )
-    print("\n".join(said))
+        return print_json({
+            **more, "score": found.score.key, "split": split,
+            "sides": [as_json(side) | {"means": means} for side, means in zip(sides, found.means, strict=True)],
+            "verdicts": [each.as_json() for each in found.claims],
+        })  # fmt: skip
+    for side, means in zip(sides, found.means, strict=True):
+        print(f"{side.name}: {sum(means) / len(means):.4g} ({', '.join(f'{each:.4g}' for each in means)})")
+    print("\n".join(each.said for each in found.claims))
     return 0
 
 
-def _score(store: "RunStore", run: "Run", split: str) -> list[dict[str, float]]:
-    """Return the scores of each picture; they are kept beside the weights that they are of."""
-    from core.files import write_atomically
-    from core.inference.checkpoints import find_checkpoint
-    from core.inference.evaluation import evaluate
+def make_study(options: argparse.Namespace) -> int:
+    """Launch a study, or show and extend one that is there."""
+    from core.runs.store import RunStore
+    from core.studies.study import extend_study, launch_study, open_study, plan, studies
+    from core.studies.templates import templates
 
-    path = store.folder(run.id) / "scores" / f"{split}-epoch-{run.best_epoch}.json"
-    if path.exists():
-        known: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
-        return known
-    print(f"scoring run {run.short_id} ({run.config['arm']}, seed {run.config['seed']}) on {split}", file=sys.stderr)
-    folder = store.fetch(run.id, "checkpoint/best")
-    rows = evaluate(find_checkpoint(str(folder), lambda _: folder), split=split).per_picture
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(rows).encode())
-    return rows
+    store = RunStore()
+    if options.template == "list":
+        return _list_studies(studies(store.runs()), options)
+    if options.template in templates():
+        template = templates()[options.template]
+        seeds = range(options.seeds or template.seeds)
+        configs = plan(
+            template, data=place_of_data(options.data), seeds=seeds, recipe=options.recipe, shares=options.share,
+            changes=dict(pair(each) for each in options.set),
+        )  # fmt: skip
+        study = launch_study(
+            store, template, configs, split=options.split or "val", say=lambda text: print(text, file=sys.stderr)
+        )
+    else:
+        study = open_study(store, options.template)
+        if options.seeds:
+            study = extend_study(store, study, options.seeds)
+    print(f"study {study.id}: {len(study.runs)} runs", file=sys.stderr)
+    if options.wait:
+        study = _follow_study(store, study)
+    options.split = options.split or study.split
+    if not study.is_over or len(study.sides) < 2:
+        return _print_runs(study, options)
+    return _print_conclusion(store, study.sides, options, study=study.id)
+
+
+def _follow_study(store: "RunStore", study: "Study") -> "Study":
+    from core.runs.queue import dispatch
+    from core.studies.study import open_study
+
+    said = ""
+    while not study.is_over:
+        dispatch(store)
+        ended = sum(run.is_final for run in study.runs)
+        line = f"{ended} of {len(study.runs)} runs have ended"
+        if line != said:
+            print(line, file=sys.stderr)
+            said = line
+        time.sleep(1.0)
+        study = open_study(store, study.id)
+    return study
+
+
+def _print_runs(study: "Study", options: argparse.Namespace) -> int:
+    rows = [
+        {"run": run.id, "side": study.title_of(run), "seed": run.config["seed"], "state": run.state,
+         "reason": run.reason}
+        for run in study.runs
+    ]  # fmt: skip
+    if options.json:
+        return print_json({"study": study.id, "split": study.split, "runs": rows, "verdicts": []})
+    for row in rows:
+        print(f"{row['run'][:8]}  {row['side']}  seed {row['seed']}  {row['state']}  {row['reason']}")
+    return 0
+
+
+def _list_studies(found: "list[Study]", options: argparse.Namespace) -> int:
+    from core.studies.templates import templates
+
+    if options.json:
+        return print_json({
+            "templates": [{"slug": each.slug, "question": each.question} for each in templates().values()],
+            "studies": [{"study": each.id, "runs": [run.id for run in each.runs], "over": each.is_over}
+                        for each in found],
+        })  # fmt: skip
+    for each in templates().values():
+        print(f"{each.slug}: {each.question}")
+    for study in found:
+        print(f"{study.id}  {len(study.runs)} runs, {'over' if study.is_over else 'under way'}")
+    return 0
 
 
 def _write_curves(store: "RunStore", sides: "list[Side]", path: Path) -> None:

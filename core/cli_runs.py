@@ -5,7 +5,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from core.errors import UserError
 
 if TYPE_CHECKING:
     from core.runs.run import Run
@@ -47,6 +50,23 @@ def print_json(document: Any) -> int:
     """Print one document on standard output and return 0."""
     print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=True))
     return 0
+
+
+def place_of_data(data: str) -> str:
+    """Return a folder as an absolute path, which the worker understands wherever it runs; names stay."""
+    return str(Path(data).expanduser().resolve()) if data and Path(data).expanduser().is_dir() else data
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Return knob and value of what was given to ``--set``.
+
+    Raises:
+        UserError: If it is not a pair.
+    """
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise UserError(f"--set was given {text!r}; write knob=value, for example --set epochs=5.")
+    return name.strip(), value
 
 
 def follow(store: "RunStore", run_id: str) -> "Run":
@@ -204,7 +224,6 @@ def show_disk(options: argparse.Namespace) -> int:
 
 def clean_states(options: argparse.Namespace) -> int:
     """Remove, or name, the states that a rule lets go; best weights, curves and pictures stay."""
-    from core.errors import UserError
     from core.runs.settings import Settings
     from core.runs.storage import clean, removable
     from core.runs.store import RunStore

@@ -61,6 +61,7 @@ class Run:
         lost: Whether it failed because its worker was gone without a word.
         worker: Who trains it: host, process id and start time of that process.
         facts: Fingerprint, device, versions, commit and other strings recorded with it.
+        studies: The studies it belongs to, each with the split on which that one compares.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Run:
     lost: bool = False
     worker: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+    studies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def short_id(self) -> str:

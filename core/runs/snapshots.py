@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.runs.run import FINAL, Progress, Run
@@ -41,5 +41,10 @@ def snapshot_of(entity: Any) -> Run:
         usage=stored("usage", json.loads, {}),
         lost="lost" in own,
         worker=stored("worker", json.loads, {}),
-        facts={key.removeprefix("fact."): value for key, value in own.items() if key.startswith("fact.")},
+        facts=_beginning(own, "fact."),
+        studies=_beginning(own, "study."),
     )
+
+
+def _beginning(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {key.removeprefix(prefix): value for key, value in tags.items() if key.startswith(prefix)}

@@ -190,6 +190,10 @@ class RunStore:
         tags = [RunTag(f"{PREFIX}fact.{key}", str(value)[:4000]) for key, value in facts.items()]
         self._client.log_batch(run_id, tags=tags)
 
+    def join_study(self, run_id: str, study: str, split: str) -> None:
+        """Record that a run belongs to a study, which compares on this split."""
+        self._tag(run_id, **{f"study.{study}": split})
+
     def set_best(self, run_id: str, epoch: int, scores: Mapping[str, float]) -> None:
         """Record the best epoch so far."""
         self._tag(run_id, best=json.dumps(dict(scores)), best_epoch=str(epoch))

@@ -1,0 +1,59 @@
+"""Scores of each picture by each run, kept beside the weights that they are of."""
+
+import json
+from pathlib import Path
+
+from core.files import write_atomically
+from core.runs.run import Run
+from core.runs.store import RunStore
+
+PLACE = "scores"
+Rows = list[dict[str, float]]
+"""Scores of each picture, in the order of the split."""
+
+
+def kept_scores(store: RunStore, run: Run, split: str) -> Rows | None:
+    """Return the scores of each picture of a split by a run's best epoch; None where it was not scored yet."""
+    path = _path(store, run, split)
+    if not path.exists():
+        store.fetch(run.id, PLACE)  # another machine may have scored it
+    if not path.exists():
+        return None
+    rows: Rows = json.loads(path.read_text(encoding="utf-8"))
+    return rows
+
+
+def score(store: RunStore, run: Run, split: str) -> Rows:
+    """Return the scores of each picture of a split by a run's best epoch, and keep them.
+
+    Raises:
+        UserError: If the data or the split cannot be read.
+    """
+    known = kept_scores(store, run, split)
+    if known is not None:
+        return known
+    from core.inference.checkpoints import find_checkpoint  # noqa: PLC0415 - kept scores are read without torch
+    from core.inference.evaluation import evaluate  # noqa: PLC0415
+
+    folder = store.fetch(run.id, "checkpoint/best")
+    rows = evaluate(find_checkpoint(str(folder), lambda _: folder), split=split).per_picture
+    path = _path(store, run, split)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(rows).encode())
+    store.publish(run.id, PLACE)
+    return rows
+
+
+def score_for_studies(store: RunStore, run: Run) -> None:
+    """Score a run that has ended on the splits on which its studies compare.
+
+    Raises:
+        UserError: If the data or the split cannot be read.
+    """
+    if run.best_epoch:
+        for split in dict.fromkeys(run.studies.values()):
+            score(store, run, split)
+
+
+def _path(store: RunStore, run: Run, split: str) -> Path:
+    return store.folder(run.id) / PLACE / f"{split}-epoch-{run.best_epoch}.json"
