@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from core.runs.store import RunStore
     from core.studies.comparison import Side
     from core.studies.study import Study
+    from core.studies.templates import Template
 
 
 def add_compare_command(
@@ -82,26 +84,18 @@ def _print_conclusion(store: "RunStore", sides: "list[Side]", options: argparse.
 def make_study(options: argparse.Namespace) -> int:
     """Launch a study, or show and extend one that is there."""
     from core.runs.store import RunStore
-    from core.studies.study import extend_study, launch_study, open_study, plan, studies
-    from core.studies.templates import templates
+    from core.studies.study import extend_study, open_study, studies
+    from core.studies.templates import find_template
 
     store = RunStore()
     if options.template == "list":
         return _list_studies(studies(store.runs()), options)
-    if options.template in templates():
-        template = templates()[options.template]
-        seeds = range(options.seeds or template.seeds)
-        configs = plan(
-            template, data=place_of_data(options.data), seeds=seeds, recipe=options.recipe, shares=options.share,
-            changes=dict(pair(each) for each in options.set),
-        )  # fmt: skip
-        study = launch_study(
-            store, template, configs, split=options.split or "val", say=lambda text: print(text, file=sys.stderr)
-        )
-    else:
+    if re.search(r"-[0-9a-f]{8}$", options.template):
         study = open_study(store, options.template)
         if options.seeds:
             study = extend_study(store, study, options.seeds)
+    else:
+        study = _launch(store, find_template(options.template), options)
     print(f"study {study.id}: {len(study.runs)} runs", file=sys.stderr)
     if options.wait:
         study = _follow_study(store, study)
@@ -109,6 +103,18 @@ def make_study(options: argparse.Namespace) -> int:
     if not study.is_over or len(study.sides) < 2:
         return _print_runs(study, options)
     return _print_conclusion(store, study.sides, options, study=study.id)
+
+
+def _launch(store: "RunStore", template: "Template", options: argparse.Namespace) -> "Study":
+    from core.studies.study import launch_study, plan
+
+    changes = dict(pair(each) for each in options.set)
+    configs = plan(
+        template, data=place_of_data(options.data), seeds=range(options.seeds or template.seeds),
+        recipe=options.recipe, shares=options.share, changes=changes,
+    )  # fmt: skip
+    split = options.split or "val"
+    return launch_study(store, template, configs, split=split, say=lambda text: print(text, file=sys.stderr))
 
 
 def _follow_study(store: "RunStore", study: "Study") -> "Study":

@@ -3,13 +3,10 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from core.errors import UserError
 from core.experiments import catalogue
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Line:
     arm: str
     title: str = ""
     recipe: str = ""
-    changes: Mapping[str, Any] = NOTHING
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Template:
     why: str
     recipe: str = "improved"
     seeds: int = 3
-    shares: tuple[float, ...] = field(default=(1.0,))
+    shares: tuple[float, ...] = (1.0,)
 
 
 OWN = (
