@@ -1,13 +1,12 @@
 """The commands that compare runs and make studies of them; a part of :mod:`core.cli`."""
 
 import argparse
-import csv
 import re
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.cli_runs import pair, place_of_data, print_json
 
@@ -26,7 +25,7 @@ def add_compare_command(
     sub = command("compare", compare_runs, "Say whether one arm is better than another, with the uncertainty.")
     sub.add_argument("runs", nargs="+", metavar="RUN", help="runs of two arms or more; those of one arm are its seeds")
     sub.add_argument("--split", default="test", help="test, train, or val: what the runs held back")
-    sub.add_argument("--csv", default="", metavar="FILE", help="write all their curves there")
+    _add_files(sub)
     with_json(sub)
     study = command("study", make_study, "Train the sides of a question with several seeds, and say what comes of it.")
     study.add_argument("template", metavar="TEMPLATE|STUDY", help="what to ask, or a study that is there; or list")
@@ -40,8 +39,15 @@ def add_compare_command(
     )
     study.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="change a knob of every side")
     study.add_argument("--split", default="", help="on which the sides are compared: val, or test once all is settled")
+    _add_files(study)
     study.add_argument("--wait", action="store_true", help="stay until all runs have ended")
     with_json(study)
+
+
+def _add_files(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--html", default="", metavar="FILE", help="write a report there that opens without a network")
+    sub.add_argument("--no-pictures", action="store_true", help="leave sample predictions out of the report")
+    sub.add_argument("--csv", default="", metavar="FILE", help="write all their curves there")
 
 
 def compare_runs(options: argparse.Namespace) -> int:
@@ -51,15 +57,17 @@ def compare_runs(options: argparse.Namespace) -> int:
 
     store = RunStore()
     sides = group([store.get(each) for each in dict.fromkeys(options.runs)])
-    if options.csv:
-        _write_curves(store, sides, Path(options.csv))
     return _print_conclusion(store, sides, options)
 
 
-def _print_conclusion(store: "RunStore", sides: "list[Side]", options: argparse.Namespace, **more: Any) -> int:
+def _print_conclusion(
+    store: "RunStore", sides: "list[Side]", options: argparse.Namespace, study: "Study | None" = None
+) -> int:
     from core.inference.scores import kept_scores, score
     from core.studies.comparison import Rows, as_json
     from core.studies.conclusion import conclude
+    from core.studies.report import write_report
+    from core.studies.table import write_curves
 
     def rows_of(run: "Run") -> Rows:
         if kept_scores(store, run, split) is None:
@@ -68,10 +76,21 @@ def _print_conclusion(store: "RunStore", sides: "list[Side]", options: argparse.
         return score(store, run, split)
 
     split = options.split
+    if options.csv:
+        with Path(options.csv).open("w", newline="", encoding="utf-8") as file:
+            write_curves(store, sides, file)
     found = conclude(sides, split, rows_of)
+    if options.html:
+        about = study.template if study else None
+        text = write_report(
+            store, found, question=about.question if about else "Which of these is better?",
+            title=about.title if about else "Runs compared by hand", why=about.why if about else "",
+            pictures=not options.no_pictures,
+        )  # fmt: skip
+        Path(options.html).write_text(text, encoding="utf-8")
     if options.json:
         return print_json({
-            **more, "score": found.score.key, "split": split,
+            **({"study": study.id} if study else {}), "score": found.score.key, "split": split,
             "sides": [as_json(side) | {"means": means} for side, means in zip(sides, found.means, strict=True)],
             "verdicts": [each.as_json() for each in found.claims],
         })  # fmt: skip
@@ -102,7 +121,7 @@ def make_study(options: argparse.Namespace) -> int:
     options.split = options.split or study.split
     if not study.is_over or len(study.sides) < 2:
         return _print_runs(study, options)
-    return _print_conclusion(store, study.sides, options, study=study.id)
+    return _print_conclusion(store, study.sides, options, study)
 
 
 def _launch(store: "RunStore", template: "Template", options: argparse.Namespace) -> "Study":
@@ -118,11 +137,12 @@ def _launch(store: "RunStore", template: "Template", options: argparse.Namespace
 
 
 def _follow_study(store: "RunStore", study: "Study") -> "Study":
+    from core.inference.scores import is_being_scored
     from core.runs.queue import dispatch
     from core.studies.study import open_study
 
     said = ""
-    while not study.is_over:
+    while not study.is_over or any(is_being_scored(store, run, study.split) for run in study.runs):
         dispatch(store)
         ended = sum(run.is_final for run in study.runs)
         line = f"{ended} of {len(study.runs)} runs have ended"
@@ -161,21 +181,3 @@ def _list_studies(found: "list[Study]", options: argparse.Namespace) -> int:
     for study in found:
         print(f"{study.id}  {len(study.runs)} runs, {'over' if study.is_over else 'under way'}")
     return 0
-
-
-def _write_curves(store: "RunStore", sides: "list[Side]", path: Path) -> None:
-    """Write every number of every run: a line for each point."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["side", "run", "seed", "key", "step", "value", "time"])
-        for side in sides:
-            for run in side.runs:
-                table.writerows(_points(store, side.name, run))
-
-
-def _points(store: "RunStore", name: str, run: "Run") -> list[list[Any]]:
-    return [
-        [name, run.id, run.config.get("seed"), key, step, value, at]
-        for key in store.metric_keys(run.id)
-        for step, value, at in store.history(run.id, key)
-    ]

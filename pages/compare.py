@@ -1,15 +1,34 @@
-"""Compare: several runs side by side."""
+"""Compare: studies that answer a question, or any runs side by side."""
 
 import streamlit as st
 
 from core.ui.opened import open_store
 
-st.title("Compare", anchor=False)
+BY_STUDY, BY_HAND = "Studies", "Any runs"
+
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.title("Compare", anchor=False, width="content")
+    switch = st.container(width="content")
 with st.spinner("Opening the store of runs …"):
     store = open_store()
     from core.ui.compare_view import choose_runs, show_comparison
+    from core.ui.study_view import choose_study, show_new_study, show_study
     from core.ui.viewers import follow
 runs = store.runs()
+with switch:
+    st.session_state.setdefault("compare-view", BY_HAND if "runs" in st.query_params else BY_STUDY)
+    view = st.segmented_control("View", [BY_STUDY, BY_HAND], key="compare-view", required=True,
+                                label_visibility="collapsed")  # fmt: skip
+if view == BY_STUDY:
+    st.query_params.pop("runs", None)
+    place = st.container()
+    with place:
+        chosen_study = choose_study(runs)
+    show_new_study(store, expanded=not chosen_study)
+    if chosen_study:
+        show_study(store, chosen_study)
+    st.stop()
+st.query_params.pop("study", None)
 if not runs:
     st.info("Nothing has been trained yet. Train two arms of an experiment, then see them here side by side.")
     if st.button("Train a model", type="primary", icon=":material/model_training:"):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from core.files import write_atomically
+from core.runs.liveness import is_alive
 from core.runs.run import Run
 from core.runs.store import RunStore
 
@@ -42,6 +43,12 @@ def score(store: RunStore, run: Run, split: str) -> Rows:
     write_atomically(path, json.dumps(rows).encode())
     store.publish(run.id, PLACE)
     return rows
+
+
+def is_being_scored(store: RunStore, run: Run, split: str) -> bool:
+    """Say whether the worker that trained a run is still there and scores it for a study."""
+    wanted = run.is_final and bool(run.best_epoch) and split in run.studies.values()
+    return wanted and is_alive(run.worker, unknown=False) and kept_scores(store, run, split) is None
 
 
 def score_for_studies(store: RunStore, run: Run) -> None:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
@@ -81,7 +81,8 @@ class StoreRecorder:
         folder.mkdir(parents=True, exist_ok=True)
         for each in pictures:
             bgr = cv2.cvtColor(each.pixels, cv2.COLOR_RGB2BGR)
-            cv2.imwrite(str(folder / f"{each.name}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            _, coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            (folder / f"{_file_name(each.name)}.jpg").write_bytes(coded.tobytes())
         self._publish(f"pictures/{epoch:05d}")
 
     def record_best(self, epoch: int, scores: dict[str, float]) -> None:
@@ -182,3 +183,13 @@ class StoreRecorder:
         if self._said:
             self.store.say(self.run_id, self._said)
             self._said = ""
+
+
+def _file_name(name: str) -> str:
+    """Return a picture's name as that of a file: pictures of a class folder are called by their path within the set.
+
+    >>> _file_name("train/NORMAL/IM-0001.jpeg"), _file_name("21_training")
+    ('NORMAL IM-0001', '21_training')
+    """
+    path = PurePosixPath(name)
+    return " ".join([*path.parent.parts[-1:], path.stem])

@@ -86,6 +86,18 @@ def _names(firsts: Sequence[Run]) -> list[str]:
     ]
 
 
+def differences(sides: Sequence[Side]) -> dict[str, list[str]]:
+    """Return the knobs whose values differ between sides, each with the value of every side, as a person types it."""
+    configs = [side.runs[0].config for side in sides]
+    names = list(dict.fromkeys(name for config in configs for name in config if name not in NOT_THE_ARM))
+    values = {name: [config.get(name, "–") for config in configs] for name in names}
+    return {name: [_typed(each) for each in row] for name, row in values.items() if len(set(map(str, row))) > 1}
+
+
+def _typed(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def comparable(score: Score, rows: Rows) -> Score:
     """Return what single pictures can be compared by: the score itself, or for classifiers whether they are right.
 
@@ -103,12 +115,14 @@ def scores_of(pictures: Sequence[Rows], key: str) -> list[list[float]]:
     """Return one score ``(S, N)`` of the pictures that every seed was scored on.
 
     Raises:
-        UserError: If the runs were not scored on the same ones.
+        UserError: If the runs were not scored on the same ones, or on one alone.
     """
     if len({len(rows) for rows in pictures}) != 1:
         raise UserError(
             "The runs were not scored on the same pictures; give a split with --split that all of them have."
         )
+    if len(pictures[0]) < 2:
+        raise UserError("The runs were scored on a single picture, which says nothing; give another split.")
     return [[row[key] for row in rows] for rows in pictures]
 
 
@@ -131,10 +145,9 @@ def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: f
         p: The verdict's probability corrected for the other comparisons; its own if there are none.
     """
     probability = verdict.p if p is None else p
-    seeds = " and ".join(map(str, sorted(set(verdict.seeds)))) + (" seed" if set(verdict.seeds) == {1} else " seeds")
-    basis = (
-        f"{100 * verdict.level:.0f} % interval {verdict.low:+.3g} to {verdict.high:+.3g}; {seeds} each, paired over "
-    )
+    one, other = verdict.seeds
+    seeds = f"{one} and {other} seeds" if one != other else f"{one} seed{'s' if one > 1 else ''} each"
+    basis = f"{100 * verdict.level:.0f} % interval {verdict.low:+.3g} to {verdict.high:+.3g}; {seeds}, paired over "
     basis += f"{verdict.pictures:,} pictures"
     title = score.title
     if verdict.is_decided and probability < 1 - verdict.level:
@@ -147,7 +160,7 @@ def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: f
         settle = say_what_would_settle(verdict)
         said += f" {settle}" if settle else ""
     if not verdict.about_recipes:
-        said += " With one seed each this speaks of these trained networks, not of the arms; train more seeds."
+        said += " While a side has one seed, this speaks of these trained networks, not of the arms; train more seeds."
     return said
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.studies.band import band
 from core.ui.histories import AnyCurve, Curve, Range, smooth, thin
 
 Figure = dict[str, Any]
@@ -115,6 +116,72 @@ def draw_runs(
     figure = _figure(drawn, along, log=log)
     figure["layout"] |= {"height": TALL, "hovermode": "closest", "showlegend": True}
     return figure
+
+
+def draw_sides(
+    sides: Sequence[tuple[str, Sequence[AnyCurve]]], *, along: str, log: bool, raw: bool = False
+) -> Figure:  # fmt: skip
+    """Return one score or loss of several sides: the mean over seeds in a band from the lowest to the highest seed.
+
+    Args:
+        sides: Name of the side, and the curve of each of its seeds.
+        along: What the curves run along: step, epoch or minute.
+        log: Whether the axis is logarithmic.
+        raw: Whether every seed is drawn as well, faint.
+    """
+    drawn: list[Figure] = []
+    for (name, curves), colour in zip(sides, cycle(COLOURS), strict=False):
+        places, low, mean, high = band(curves)
+        if len(curves) > 1 and not raw:
+            edge = {"showlegend": False, "hoverinfo": "skip", "mode": "lines"}
+            drawn.append(_line(thin((places, low)), name, colour, width=0) | edge)
+            fill = {"fill": "tonexty", "fillcolor": _faint(colour)}
+            drawn.append(_line(thin((places, high)), name, colour, width=0) | edge | fill)
+        for curve in curves if raw and len(curves) > 1 else ():
+            line = _line(thin(curve), name, colour, width=1, opacity=0.35)
+            drawn.append(line | {"showlegend": False, "mode": "lines"})
+        drawn.append(_line(thin((places, mean)), name, colour, width=2.4))
+    figure = _figure(drawn, along, log=log)
+    figure["layout"] |= {"height": TALL, "hovermode": "closest", "showlegend": True}
+    return figure
+
+
+def draw_costs(
+    names: Sequence[str], costs: Sequence[float], qualities: Sequence[Sequence[float]], front: Sequence[int], *,
+    cost: str, quality: str,
+) -> Figure:  # fmt: skip
+    """Return quality against cost: a point for each side with its seeds' range, and a line along the Pareto front.
+
+    Args:
+        names: Of the sides.
+        costs: Of each side.
+        qualities: Of each side, by each seed.
+        front: Numbers of the sides that none beats in both.
+        cost: Title of the axis.
+        quality: Likewise.
+    """
+    means = [float(np.mean(each)) for each in qualities]
+    xs, ys = (np.array([each[number] for number in front]) for each in (costs, means))
+    line: list[Figure] = [{
+        "type": "scatter", "x": xs, "y": ys, "mode": "lines", "name": "Pareto front",
+        "line": {"dash": "dot", "color": "#8a979c", "width": 1.5}, "hoverinfo": "skip",
+    }]  # fmt: skip
+    for name, x, mean, seeds, colour in zip(names, costs, means, qualities, cycle(COLOURS), strict=False):
+        reach = {"type": "data", "symmetric": False, "array": [max(seeds) - mean], "arrayminus": [mean - min(seeds)]}
+        line.append({
+            "type": "scatter", "x": np.array([x]), "y": np.array([mean]), "mode": "markers", "name": name,
+            "marker": {"size": 13, "color": colour}, "error_y": reach | {"color": colour, "thickness": 1.5},
+        })  # fmt: skip
+    figure = _figure(line, cost, log=False)
+    figure["layout"] |= {"height": TALL, "hovermode": "closest", "showlegend": True}
+    figure["layout"]["yaxis"]["title"] = {"text": quality, "font": {"size": 12}}
+    figure["layout"]["xaxis"] |= {"rangemode": "tozero"}
+    return figure
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
 
 
 def draw_load(curve: AnyCurve, name: str) -> Figure:

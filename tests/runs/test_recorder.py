@@ -60,3 +60,12 @@ def test_a_store_that_takes_pictures_slowly_still_hears_the_heart_and_gets_every
     assert slow.sent["checkpoint/best"] <= 2, "weights that were replaced before they were sent are sent once"
     assert slow.get(run.id).best == {"dice": 0.2}
     assert np.diff(slow.beats).max() < 2 * BEAT_SECONDS + 1
+
+
+def test_pictures_of_class_folders_are_kept_under_their_class_and_name(store: RunStore) -> None:
+    run = store.create("chest", find_experiment("chest").config(recipe="quick").as_values())
+    names = ("train/NORMAL/IM-0001.jpeg", "train/PNEUMONIA/IM-0001.jpeg", "21_training")
+    with StoreRecorder(store, run.id) as recorder:
+        recorder.record_pictures(1, [SamplePicture(each, np.zeros((8, 8, 3), np.uint8)) for each in names])
+    kept = sorted(each.name for each in (store.folder(run.id) / "pictures" / "00001").iterdir())
+    assert kept == ["21_training.jpg", "NORMAL IM-0001.jpg", "PNEUMONIA IM-0001.jpg"]

@@ -55,7 +55,7 @@ def test_what_must_not_be_compared_is_refused(runs: list[Run], words: str) -> No
 
 
 def test_scores_of_other_pictures_are_refused() -> None:
-    assert scores_of([[{"dice": 0.5}], [{"dice": 0.7}]], "dice") == [[0.5], [0.7]]
+    assert scores_of([[{"dice": 0.5}] * 2, [{"dice": 0.7}] * 2], "dice") == [[0.5] * 2, [0.7] * 2]
     with pytest.raises(UserError, match="the same pictures"):
         scores_of([[{"dice": 0.5}], []], "dice")
 

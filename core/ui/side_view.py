@@ -1,0 +1,123 @@
+"""Sides of a comparison: the band over their seeds, quality against cost, the same pictures by swipe, what differs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.experiments import find_experiment
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.studies.comparison import Side
+from core.studies.costs import COSTS, costs_of, pareto_front
+from core.ui.chart import show_chart
+from core.ui.curves import draw_costs, draw_sides
+from core.ui.histories import AnyCurve, open_histories
+from core.ui.run_samples import LEGEND
+from core.ui.swipe import show_swipe
+from core.ui.wording import title_of_score
+
+ALONG = {"Epoch or step": False, "Time": True}
+
+
+def show_bands(store: RunStore, sides: Sequence[Side]) -> None:
+    """Draw one number of every side: the mean in a band over its seeds."""
+    titles = titles_of_numbers(store, sides)
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        key = st.selectbox("Score or loss", list(titles), key="sides-score", format_func=lambda each: titles[each])
+        along = st.segmented_control("Along", list(ALONG), key="sides-along", default=next(iter(ALONG)), required=True)
+        raw = st.toggle("Every seed", key="sides-raw")
+        log = st.toggle("Log axis", key="sides-log")
+    by_minute = ALONG[along]
+    curves = [(side.name, [_read(store, run, key, by_minute) for run in side.runs]) for side in sides]
+    curves = [(name, [each for each in seeds if len(each[0])]) for name, seeds in curves]
+    curves = [(name, seeds) for name, seeds in curves if seeds]
+    if not curves:
+        st.info("None of these runs has told this number yet.")
+        return
+    unit = "minute" if by_minute else "step" if key.startswith("step/") else "epoch"
+    show_chart(draw_sides(curves, along=unit, log=log, raw=raw), key=f"sides-{key}-{unit}-{raw}", alt=titles[key])
+    st.caption("The line is the mean over seeds, the band reaches from the lowest to the highest seed.")
+
+
+def _read(store: RunStore, run: Run, key: str, by_minute: bool) -> AnyCurve:
+    histories = open_histories(store.uri, run.id)
+    return histories.read_by_minute(store, run, key) if by_minute else histories.read(store, run, key)
+
+
+def titles_of_numbers(store: RunStore, sides: Sequence[Side]) -> dict[str, str]:
+    """Return the numbers that runs of these sides told, with their names: the score they go by first, then losses."""
+    first = sides[0].runs[0]
+    experiment = find_experiment(first.slug)
+    known = {key for side in sides for run in side.runs for key in open_histories(store.uri, run.id).keys(store, run)}
+    named = {f"val/{experiment.monitor_of(first.config['arm'])}": "", "val/loss": "Validation loss",
+             "train/loss": "Training loss by epoch", "step/loss": "Training loss of each step"}  # fmt: skip
+    rest = sorted(key for key in known if key.startswith("val/") and not key.endswith("seconds"))
+    keys = [key for key in dict.fromkeys([*named, *rest]) if key in known]
+    return {key: named.get(key) or title_of_score(experiment, key) for key in keys or ["step/loss"]}
+
+
+def show_costs(store: RunStore, sides: Sequence[Side], qualities: Sequence[Sequence[float]], title: str,
+               *, higher_is_better: bool) -> None:  # fmt: skip
+    """Draw quality against a cost that the visitor chooses, with the sides that none beats in both.
+
+    Args:
+        store: Where runs are recorded.
+        sides: Two or more.
+        qualities: Of each side, by each seed.
+        title: Of the quality.
+        higher_is_better: Whether a larger quality is the better one.
+    """
+    known = [[costs_of(store, run) for run in side.runs] for side in sides]
+    there = {each.key: each.title for each in COSTS if all(each.key in cost for seeds in known for cost in seeds)}
+    if not there:
+        st.caption("What these runs cost is not known.")
+        return
+    cost = st.segmented_control(
+        "Cost", list(there), key="sides-cost", default=next(iter(there)), required=True,
+        format_func=lambda each: there[each],
+    )  # fmt: skip
+    costs = [float(np.mean([each[cost] for each in seeds])) for seeds in known]
+    means = [float(np.mean(each)) for each in qualities]
+    front = pareto_front(costs, means, higher_is_better=higher_is_better)
+    names = [side.name for side in sides]
+    figure = draw_costs(names, costs, qualities, front, cost=there[cost], quality=title)
+    show_chart(figure, key=f"sides-costs-{cost}", alt=f"{title} against {there[cost]}")
+    beaten = [name for number, name in enumerate(names) if number not in front]
+    if beaten:
+        st.caption(f"Beaten in both by another: {', '.join(beaten)}. Bars reach from the lowest to the highest seed.")
+    else:
+        st.caption("None is beaten in both: what is better also costs more. Bars reach from the lowest to the highest "
+                   "seed.")  # fmt: skip
+
+
+def show_pictures(store: RunStore, sides: Sequence[Side], kind: str) -> None:
+    """Draw the same pictures through two sides, one over the other, after one epoch for all of them."""
+    drawn = {side.name: _drawn(store, side) for side in sides}
+    drawn = {name: epochs for name, epochs in drawn.items() if epochs}
+    if len(drawn) < 2:
+        st.caption("Pictures appear here once two sides have drawn some.")
+        return
+    names = list(drawn)
+    left, right = st.columns(2)
+    one = left.selectbox("Left of the handle", names, key="swipe-left")
+    other = right.selectbox("Right of the handle", names, index=1, key="swipe-right")
+    epochs = sorted(set(drawn[one]) & set(drawn[other]))
+    if not epochs:
+        st.caption("These two drew no pictures after the same epoch.")
+        return
+    epoch = st.select_slider("After epoch", epochs, value=epochs[-1], key="swipe-epoch") if epochs[1:] else epochs[0]
+    st.caption(f"{LEGEND.get(kind, 'Left the picture, right the result.')} Move over a picture to see the other side.")
+    both = sorted({each.name for each in drawn[one][epoch].glob("*.jpg")}
+                  & {each.name for each in drawn[other][epoch].glob("*.jpg")})  # fmt: skip
+    columns = st.columns(1 if len(both) == 1 else 2, gap="medium")
+    for number, name in enumerate(both):
+        with columns[number % len(columns)]:
+            show_swipe(drawn[one][epoch] / name, drawn[other][epoch] / name, left=one, right=other, key=name)
+
+
+def _drawn(store: RunStore, side: Side) -> dict[int, Path]:
+    """Return the folders of a side's sample pictures by epoch; of its first seed."""
+    root = store.fetch(side.runs[0].id, "pictures")
+    return {int(each.name): each for each in root.iterdir() if each.name.isdigit()} if root.is_dir() else {}

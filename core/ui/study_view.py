@@ -1,0 +1,248 @@
+"""Studies on the Compare page: choose a question, start it, watch it, read what comes of it."""
+
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.config import RunConfig
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.experiments.experiment import SYNTHETIC
+from core.runs.queue import dispatch_seldom
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.studies.comparison import Side, differences
+from core.studies.conclusion import Conclusion
+from core.studies.report import write_report
+from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
+from core.studies.table import write_curves
+from core.studies.templates import Template, templates
+from core.ui.side_view import show_bands, show_costs, show_pictures
+from core.ui.verdict_view import SPLITS, is_scoring, show_verdict, tabulate
+from core.ui.viewers import follow
+from core.ui.wording import say_data, say_duration, say_when
+
+STUDY, TEMPLATE, SEEDS, RECIPE, DATA, SPLIT = (
+    f"study-{each}" for each in ("chosen", "template", "seeds", "recipe", "data", "split")
+)
+FAILED = "study-failed"
+Quality = tuple[str, Sequence[Sequence[float]], bool]
+
+
+def choose_study(runs: Sequence[Run]) -> str:
+    """Draw the choice among the studies that are there; return the chosen one's id, empty where there is none."""
+    known = {each.id: each for each in studies(runs)}
+    if not known:
+        return ""
+    asked = st.query_params.get("study", "")
+    if asked in known and st.session_state.get(STUDY) not in known:
+        st.session_state[STUDY] = asked
+    if st.session_state.get(STUDY) not in known:
+        st.session_state[STUDY] = next(iter(known))
+    chosen = st.selectbox("Study", list(known), key=STUDY, format_func=lambda each: _label(known[each]))
+    st.query_params["study"] = chosen
+    return str(chosen)
+
+
+def _label(study: Study) -> str:
+    first = study.runs[0]
+    return f"{study.template.title} · {say_data(first.config['data'])} · {say_when(first.created)} · {study.id[-8:]}"
+
+
+def show_new_study(store: RunStore, *, expanded: bool) -> None:
+    """Draw the form that starts a study."""
+    known = templates()
+    with st.expander("New study", icon=":material/add:", expanded=expanded):
+        slug = st.selectbox("Question", list(known), key=TEMPLATE, format_func=lambda each: _question(known[each]))
+        template = known[slug]
+        st.markdown(f"{template.question} {template.why}")
+        asked = _ask(template)
+        configs: list[RunConfig] = []
+        try:
+            configs = plan(template, data=asked.data, seeds=range(asked.seeds), recipe=asked.recipe)
+            said = find_experiment(template.experiment).check_data(asked.data or SYNTHETIC)
+            st.caption(f":material/check: {said} {len(configs)} runs of {len(template.lines)} sides.")
+        except UserError as error:
+            configs = []
+            st.markdown(f":red[:material/block: {error}]")
+        st.button(
+            f"Start {len(configs)} runs" if configs else "Start", type="primary", icon=":material/play_arrow:",
+            disabled=not configs, on_click=_launch, args=(store, template, configs, asked.split),
+        )  # fmt: skip
+        if reason := st.session_state.pop(FAILED, ""):
+            st.error(f"The study could not be started. {reason}", icon=":material/error:")
+        st.code(_command(slug, asked), language="bash", wrap_lines=True)
+
+
+class Asked(NamedTuple):
+    """What the form asks of a study beside its question."""
+
+    seeds: int
+    recipe: str
+    data: str
+    split: str
+
+
+def _ask(template: Template) -> Asked:
+    experiment = find_experiment(template.experiment)
+    recipes = [each.slug for each in experiment.recipes]
+    one, two, three, four = st.columns(4)
+    seeds = one.number_input(
+        "Seeds of each side", 1, 20, template.seeds, key=f"{SEEDS}-{template.slug}",
+        help="With one seed a verdict speaks of these trained networks alone, not of the arms.",
+    )  # fmt: skip
+    recipe = two.selectbox(
+        "Recipe", recipes, index=recipes.index(template.recipe), key=f"{RECIPE}-{template.slug}",
+        format_func=lambda each: experiment.recipe(each).title,
+    )  # fmt: skip
+    data = three.text_input("Data", key=DATA, placeholder="drawn pictures, or a folder", help=experiment.data_help)
+    split = four.selectbox(
+        "Compare on", list(SPLITS), key=SPLIT, format_func=lambda each: SPLITS[each],
+        help="The test split is for the last look, when recipes are settled.",
+    )  # fmt: skip
+    return Asked(int(seeds), str(recipe), data.strip(), str(split))
+
+
+def _command(slug: str, asked: Asked) -> str:
+    data = f" --data {shlex.quote(asked.data)}" if asked.data else ""
+    return (
+        f"python -m core study {slug} --seeds {asked.seeds} --recipe {asked.recipe}{data} --split {asked.split} --wait"
+    )
+
+
+def _question(template: Template) -> str:
+    return f"{template.title} ({template.experiment})"
+
+
+def _launch(store: RunStore, template: Template, configs: Sequence[RunConfig], split: str) -> None:
+    try:
+        study = launch_study(store, template, configs, split=split)
+    except (UserError, OSError) as error:
+        st.session_state[FAILED] = str(error)
+        return
+    st.session_state[STUDY] = study.id
+
+
+def show_study(store: RunStore, name: str) -> None:
+    """Draw a study, and keep it up to date while something in it moves."""
+    study = open_study(store, name)
+    moving = not study.is_over or is_scoring(store, study.sides, study.split)
+    follow(_show, store, name, study.is_over, moving=moving, fastest=2.0)
+
+
+def _show(store: RunStore, name: str, was_over: bool) -> None:
+    dispatch_seldom(store)
+    try:
+        study = open_study(store, name)
+    except UserError:  # all its runs were deleted a moment ago
+        st.query_params.pop("study", None)
+        st.rerun()
+    if study.is_over != was_over:
+        st.rerun()
+    st.header(study.template.question, anchor=False)
+    _show_progress(store, study)
+    sides = study.sides
+    if len(sides) < 2:
+        st.info("A verdict appears here when a run of each of two sides has ended.", icon=":material/hourglass_top:")
+        _show_runs(study)
+        return
+    found = show_verdict(store, sides, study.split)
+    if found is not None:
+        st.dataframe(tabulate(found), hide_index=True)
+        _show_downloads(store, study, found)
+    quality = None if found is None else (found.score.title, found.means, found.score.higher_is_better)
+    show_sections(store, sides, quality)
+    _show_runs(study)
+
+
+def _show_downloads(store: RunStore, study: Study, found: Conclusion) -> None:
+    def report() -> str:
+        about = study.template
+        return write_report(store, found, question=about.question, title=about.title, why=about.why)
+
+    def curves() -> str:
+        file = io.StringIO()
+        write_curves(store, found.sides, file)
+        return file.getvalue()
+
+    with st.container(horizontal=True):
+        st.download_button("Report", report, f"{study.id}.html", "text/html", icon=":material/article:",
+                           on_click="ignore", help="One HTML file that opens without a network.")  # fmt: skip
+        st.download_button("All curves", curves, f"{study.id}.csv", "text/csv", icon=":material/table:",
+                           on_click="ignore", help="Every number of every run as CSV.")  # fmt: skip
+
+
+def show_sections(store: RunStore, sides: Sequence[Side], quality: Quality | None) -> None:
+    """Draw what there is to see of sides beside their verdict; only the tab that is open is drawn.
+
+    Args:
+        store: Where runs are recorded.
+        sides: Two or more.
+        quality: Title, values by side and seed, and whether more is better; None before there is a verdict.
+    """
+    kind = find_experiment(sides[0].runs[0].slug).kind_of(str(sides[0].runs[0].config["arm"]))
+    names = ("Curves", "Quality against cost", "Pictures", "What differs")
+    tabs = st.tabs(names, key="sides-tab", on_change="rerun")
+    for name, tab in zip(names, tabs, strict=True):
+        if not tab.open:
+            continue
+        with tab:
+            if name == "Curves":
+                show_bands(store, sides)
+            elif name == "Pictures":
+                show_pictures(store, sides, kind)
+            elif name == "What differs":
+                st.table(_by_side(sides, differences(sides)), border="horizontal")
+            elif quality is None:
+                st.caption("Appears with the verdict.")
+            else:
+                title, means, higher = quality
+                show_costs(store, sides, means, title, higher_is_better=higher)
+
+
+def _by_side(sides: Sequence[Side], rows: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    columns = {side.name: [row[number] for row in rows.values()] for number, side in enumerate(sides)}
+    return {"Knob": list(rows), **columns}
+
+
+def _show_progress(store: RunStore, study: Study) -> None:
+    ended = sum(run.is_final for run in study.runs)
+    first = study.runs[0]
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(
+            f"{ended} of {len(study.runs)} runs have ended · {say_data(first.config['data'])} · compared on "
+            f"{SPLITS.get(study.split, study.split).lower()} · {len(study.seeds)} seeds"
+        )
+        with st.popover("More seeds", icon=":material/add:"):
+            more = st.number_input("Seeds to add to every side", 1, 20, 2, key=f"study-more-{study.id}")
+            st.button("Add them", type="primary", on_click=_extend, args=(store, study, int(more)))
+    if not study.is_over:
+        st.progress(ended / len(study.runs))
+    if reason := st.session_state.pop(FAILED, ""):
+        st.error(f"No seeds could be added. {reason}", icon=":material/error:")
+
+
+def _extend(store: RunStore, study: Study, more: int) -> None:
+    try:
+        extend_study(store, study, more)
+    except (UserError, OSError) as error:
+        st.session_state[FAILED] = str(error)
+
+
+def _show_runs(study: Study) -> None:
+    with st.expander(f"The {len(study.runs)} runs", expanded=not study.is_over):
+        st.dataframe(
+            {
+                "Run": [f"/runs?run={run.short_id}" for run in study.runs],
+                "Side": [study.title_of(run) for run in study.runs],
+                "Seed": [run.config["seed"] for run in study.runs],
+                "State": [run.state for run in study.runs],
+                "Time": [say_duration(run.seconds) for run in study.runs],
+                "Reason": [run.reason for run in study.runs],
+            },
+            hide_index=True,
+            column_config={"Run": st.column_config.LinkColumn("Run", display_text=r"run=(\w+)")},
+        )

@@ -1,0 +1,98 @@
+"""The verdict on sides of a comparison: what may be claimed of them, and the scores that it rests on."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from core.errors import UserError
+from core.inference.scores import is_being_scored, kept_scores
+from core.paths import PROJECT, logs_folder
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.studies.comparison import Rows, Side
+from core.studies.conclusion import Conclusion, conclude
+from core.studies.verdict import LEVEL
+
+SPLITS = {"val": "What the runs held back", "test": "Test split"}
+_scoring: dict[tuple[str, ...], "subprocess.Popen[bytes]"] = {}
+"""Programs of this server that score runs, by runs and split; any visitor may wait for them."""
+
+
+def show_verdict(store: RunStore, sides: Sequence[Side], split: str) -> Conclusion | None:
+    """Draw what may be claimed on a split, or the way to it where runs were not scored yet; return it."""
+    known = {run.id: kept_scores(store, run, split) for side in sides for run in side.runs}
+    if any(rows is None for rows in known.values()):
+        missing = sum(rows is None for rows in known.values())
+        if is_scoring(store, sides, split):
+            st.info(f"{missing} runs are being scored picture by picture.", icon=":material/hourglass_top:")
+        else:
+            _offer_scoring(sides, split, missing)
+        return None
+
+    def rows_of(run: Run) -> Rows:
+        return known[run.id] or ()
+
+    try:
+        found = conclude(sides, split, rows_of)
+    except UserError as error:
+        st.info(str(error), icon=":material/info:")
+        return None
+    for claim in found.claims:
+        if claim.verdict.is_decided and claim.p < 1 - LEVEL:
+            st.success(claim.said, icon=":material/trophy:")
+        else:
+            st.info(claim.said, icon=":material/balance:")
+    if len(found.claims) > 1:
+        st.caption(
+            f"{len(found.claims)} comparisons are made together; the probabilities are corrected for that (Holm)."
+        )
+    return found
+
+
+def is_scoring(store: RunStore, sides: Sequence[Side], split: str) -> bool:
+    """Say whether these runs are being scored: by a program of this server, or by workers that have just trained."""
+    process = _scoring.get(_key(sides, split))
+    if process is not None:
+        return process.poll() is None
+    return any(is_being_scored(store, run, split) for side in sides for run in side.runs)
+
+
+def _key(sides: Sequence[Side], split: str) -> tuple[str, ...]:
+    return (split, *(run.id for side in sides for run in side.runs))
+
+
+def _offer_scoring(sides: Sequence[Side], split: str, missing: int) -> None:
+    key = _key(sides, split)
+    process = _scoring.get(key)
+    log = logs_folder() / f"score-{sides[0].runs[0].short_id}-{split}.log"
+    if process is not None and log.exists():
+        said = (log.read_text(errors="replace").strip().splitlines() or ["no reason was given"])[-1]
+        st.warning(f"The runs could not be scored. {said}", icon=":material/error:")
+    where = SPLITS.get(split, split).lower()
+    st.markdown(f"A verdict needs the scores of single pictures, and **{missing} runs have none on {where} yet**.")
+    if split == "test":
+        st.caption(
+            "Look at the test split once, when recipes are settled: who chooses by it has no test split any more."
+        )
+
+    def begin() -> None:
+        logs_folder().mkdir(parents=True, exist_ok=True)
+        words = [sys.executable, "-m", "core", "compare", *key[1:], "--split", split]
+        with log.open("wb") as file:
+            _scoring[key] = subprocess.Popen(words, cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)
+
+    st.button("Score them now", type="primary", icon=":material/fact_check:", on_click=begin)
+
+
+def tabulate(found: Conclusion) -> dict[str, list[str]]:
+    """Return a row for each side: its mean over pictures and seeds, the deviation of seeds, and every seed."""
+    rows: dict[str, list[str]] = {"Side": [], found.score.title: [], "± seeds": [], "Seeds": []}
+    for side, means in zip(found.sides, found.means, strict=True):
+        rows["Side"].append(side.name)
+        rows[found.score.title].append(f"{np.mean(means):.4f}")
+        rows["± seeds"].append(f"{np.std(means, ddof=1):.4f}" if len(means) > 1 else "–")
+        rows["Seeds"].append(", ".join(f"{each:.4f}" for each in means))
+    return rows

@@ -1,0 +1,184 @@
+"""Studies: planned from templates, recorded as their runs, concluded, extended, written down."""
+
+import html
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.cli import main
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.runs.run import FAILED, FINISHED, Run
+from core.runs.store import RunStore
+from core.studies.band import band
+from core.studies.conclusion import conclude
+from core.studies.costs import costs_of, pareto_front
+from core.studies.report import write_report
+from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
+from core.studies.templates import find_template, templates
+from tests.runs.test_worker import TINY
+
+SKIPS = find_template("reconstruction-skips")
+
+
+@pytest.fixture
+def store(home: Path) -> RunStore:
+    return RunStore()
+
+
+def record(store: RunStore, *, seeds: int = 3, gap: float = 1.0, share: float = 1.0) -> Study:
+    """Record the runs of a study as workers would, with scores of 40 pictures that differ by the gap."""
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(30, 2, 40)
+    for config in plan(SKIPS, seeds=range(seeds), recipe="quick", shares=[share]):
+        run = store.create("reconstruction", config.as_values())
+        store.start(run.id)
+        store.add_facts(run.id, {"fingerprint": "same", "parameters": "7700000", "commit": "abc", "machine": "Linux"})
+        values = pictures + gap * (config.arm == "no-skips") + 0.1 * config.seed
+        store.set_best(run.id, 3, {"psnr": float(values.mean())})
+        store.log_points(run.id, [("val/psnr", (epoch, 20.0 + epoch, 0.0)) for epoch in (1, 2, 3)])
+        store.finish(run.id, FINISHED, "All 3 epochs are done.")
+        store.join_study(run.id, "reconstruction-skips-0123abcd", "val")
+        path = store.folder(run.id) / "scores" / "val-epoch-3.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps([{"psnr": value} for value in values]))
+    return open_study(store, "reconstruction-skips-0123abcd")
+
+
+def rows_of(store: RunStore, run: Run) -> list[dict[str, float]]:
+    rows: list[dict[str, float]] = json.loads((store.folder(run.id) / "scores" / "val-epoch-3.json").read_text())
+    return rows
+
+
+def test_every_template_can_be_planned_with_every_recipe_of_its_experiment() -> None:
+    assert {"chest-tuning", "pets-encoders", "byol-settings", "vessels-recipes"} <= templates().keys()
+    for template in templates().values():
+        experiment = find_experiment(template.experiment)
+        for recipe in experiment.recipes:
+            configs = plan(template, recipe=recipe.slug)
+            assert len(configs) == template.seeds * len(template.lines) * len(template.shares)
+            assert len({json.dumps(each.as_values()) for each in configs}) == len(configs), "two runs are the same"
+        assert template.question.endswith("?")
+
+
+def test_a_plan_goes_seed_by_seed_and_sets_what_it_is_told() -> None:
+    configs = plan(SKIPS, seeds=[4, 5], recipe="quick", changes={"epochs": 2}, shares=[0.5, 1])
+    assert [(each.seed, each.share, each.arm) for each in configs[:4]] == [
+        (4, 0.5, "with-skips"), (4, 0.5, "no-skips"), (4, 1.0, "with-skips"), (4, 1.0, "no-skips"),
+    ]  # fmt: skip
+    assert {each.epochs for each in configs} == {2}
+    with pytest.raises(UserError, match="at most 200"):
+        plan(SKIPS, seeds=range(300))
+
+
+def test_a_wrong_name_gets_a_hint(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "pets-encoder"]) == 2
+    assert "did you mean pets-encoders?" in capsys.readouterr().err
+    assert main(["study", "pets-encoders-01234567"]) == 2
+    assert "There is no study" in capsys.readouterr().err
+
+
+def test_a_study_is_its_runs_and_says_what_comes_of_them(store: RunStore) -> None:
+    study = record(store)
+    assert [each.id for each in studies(store.runs())] == [study.id]
+    assert (study.is_over, study.seeds, study.split) == (True, [0, 1, 2], "val")
+    assert [side.name for side in study.sides] == [
+        find_experiment("reconstruction").arm(each).title for each in ("with-skips", "no-skips")
+    ]
+    found = conclude(study.sides, "val", lambda run: rows_of(store, run))
+    (claim,) = found.claims
+    assert claim.verdict.difference == pytest.approx(1.0)
+    assert "is better than" in claim.said
+    assert [len(each) for each in found.means] == [3, 3]
+
+
+def test_sides_of_a_smaller_share_are_compared_with_their_like(store: RunStore) -> None:
+    record(store)
+    study = record(store, gap=-1.0, share=0.5)
+    found = conclude(study.sides, "val", lambda run: rows_of(store, run))
+    assert [round(each.verdict.difference, 3) for each in found.claims] == [1.0, -1.0]
+    assert "0.5 of the pictures" in found.claims[1].first
+    assert "0.5 of the pictures" in found.claims[1].second
+
+
+def test_a_report_opens_without_a_network_and_names_no_place(store: RunStore) -> None:
+    study = record(store)
+    found = conclude(study.sides, "val", lambda run: rows_of(store, run))
+    text = html.unescape(write_report(store, found, question=SKIPS.question, title=SKIPS.title, why=SKIPS.why))
+    for words in (SKIPS.question, found.claims[0].said.split(" (")[0], "same", "<svg", "--arm no-skips"):
+        assert words in text, words
+    assert "<script" not in text
+    assert "<link" not in text
+    assert "src=" not in text
+    assert str(store.folder(study.runs[0].id)) not in text
+
+
+def test_costs_and_the_sides_that_none_beats(store: RunStore) -> None:
+    study = record(store, seeds=1)
+    assert costs_of(store, study.runs[0])["parameters"] == 7.7
+    assert pareto_front([1, 2, 3, 4], [0.5, 0.4, 0.9, 0.9]) == [0, 2]
+    assert pareto_front([1, 2, 3], [0.5, 0.4, 0.9], higher_is_better=False) == [0, 1]
+    places, low, mean, high = band(
+        [(np.array([1, 2, 3]), np.array([0.0, 1, 2])), (np.array([2, 3]), np.array([3.0, 4]))]
+    )
+    assert (places.tolist(), low.tolist(), mean.tolist(), high.tolist()) == ([2, 3], [1, 2], [2, 3], [3, 4])
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("workers")
+def test_a_study_of_real_runs_is_trained_scored_concluded_extended_and_written_down(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find_experiment("vessels").make_data(tmp_path / "six", n=6, seed=3)
+    knobs = [f"--set={key}={value}" for key, value in (TINY | {"epochs": 1}).items()]
+    words = [
+        "study",
+        "vessels-recipes",
+        "--seeds",
+        "1",
+        "--data",
+        str(tmp_path / "six"),
+        *knobs,
+        "--split",
+        "test",
+        "--wait",
+    ]
+    words += ["--json"]
+    report, curves = tmp_path / "report.html", tmp_path / "curves.csv"
+    assert main([*words, "--html", str(report), "--csv", str(curves)]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in first["sides"]] == ["reported", "improved"]
+    assert "train more seeds" in first["verdicts"][0]["said"]
+    assert "data:image/jpeg" in report.read_text()
+    assert "val/dice" in curves.read_text()
+    store = RunStore()
+    before = {run.id for run in store.runs()}
+    assert main(["study", first["study"], "--seeds", "1", "--wait", "--json"]) == 0
+    second = json.loads(capsys.readouterr().out)
+    assert [each["seeds"] for each in second["sides"]] == [[0, 1], [0, 1]]
+    assert second["verdicts"][0]["seeds"] == [2, 2]
+    again = open_study(store, first["study"])
+    assert before < {run.id for run in again.runs}
+    assert all((store.folder(run.id) / "scores" / f"test-epoch-{run.best_epoch}.json").exists() for run in again.runs)
+    configs = [find_experiment("vessels").read_config(run.config) for run in again.runs]
+    same = launch_study(store, again.template, configs)
+    assert {run.id for run in same.runs} == {run.id for run in again.runs}, "what was trained is not trained again"
+
+
+def test_no_more_runs_than_are_allowed_are_added(store: RunStore) -> None:
+    study = record(store, seeds=1)
+    with pytest.raises(UserError, match="Add fewer seeds"):
+        extend_study(store, study, 200)
+
+
+def test_a_side_without_weights_is_left_out(store: RunStore) -> None:
+    study = record(store, seeds=1)
+    run = store.create("reconstruction", {**study.runs[0].config, "seed": 1})
+    store.join_study(run.id, study.id, "val")
+    assert not open_study(store, study.id).is_over
+    store.finish(run.id, FAILED, "The disk is full.")
+    again = open_study(store, study.id)
+    assert again.is_over
+    assert [len(side.runs) for side in again.sides] == [1, 1]
