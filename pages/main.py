@@ -18,7 +18,10 @@ page = st.navigation(
             st.Page("train.py", title="Train", icon=":material/model_training:"),
             st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
         ],
-        "Compare": [st.Page("compare.py", title="Compare", icon=":material/compare_arrows:")],
+        "Compare": [
+            st.Page("compare.py", title="Compare", icon=":material/compare_arrows:"),
+            st.Page("inspect.py", title="Inspect", icon=":material/troubleshoot:"),
+        ],
         "Try": [st.Page("predict.py", title="Predict", icon=":material/image_search:")],
         "System": [st.Page("system.py", title="System", icon=":material/memory:")],
     }

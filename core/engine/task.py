@@ -127,6 +127,10 @@ class Task(ABC):
     def draw(self, batch: Batch, prediction: Any) -> Iterable[SamplePicture]:
         """Show a prediction of :meth:`evaluate` as pictures."""
 
+    def answers(self, scores: Any) -> Mapping[str, NDArray[Any]]:  # noqa: ARG002 - for tasks that have some
+        """Return what was answered for each picture of a split, where that is little enough to be kept every epoch."""
+        return {}
+
 
 class Batches(Protocol):
     """Batches of known number, to be gone through any number of times."""

@@ -3,12 +3,13 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from numpy.typing import NDArray
 
 from core.config import RunConfig
 from core.engine.checkpoint import Card, load_state, save_checkpoint, save_state
@@ -56,6 +57,9 @@ class Recorder(Protocol):
 
     def record_pictures(self, epoch: int, pictures: Iterable[SamplePicture]) -> None:
         """Take the sample predictions of one epoch."""
+
+    def record_answers(self, epoch: int, answers: Mapping[str, NDArray[Any]]) -> None:
+        """Take what was answered for each picture of the validation split after one epoch."""
 
     def record_best(self, epoch: int, scores: dict[str, float]) -> None:
         """Take the best epoch so far, its checkpoint just stored, and its scores."""
@@ -237,6 +241,8 @@ class Trainer:
                 pictures.extend(self.task.draw(placed, prediction))
         if pictures:
             self.recorder.record_pictures(self.epoch, pictures)
+        if draw and (answers := self.task.answers(scores)):
+            self.recorder.record_answers(self.epoch, answers)
         return scores.compute()
 
     def _save_last(self) -> None:

@@ -1,19 +1,24 @@
 """What a worker reports, written to the store from a thread, so that the training step never waits for a disk."""
 
+import io
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from core.engine import trainer
 from core.engine.task import SamplePicture
+from core.files import write_atomically
 from core.runs.patience import patiently
+from core.runs.places import ANSWERS
 from core.runs.points import Point
 from core.runs.run import Orders, Progress
 from core.runs.store import RunStore
@@ -84,6 +89,15 @@ class StoreRecorder:
             _, coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             (folder / f"{_file_name(each.name)}.jpg").write_bytes(coded.tobytes())
         self._publish(f"pictures/{epoch:05d}")
+
+    def record_answers(self, epoch: int, answers: Mapping[str, NDArray[Any]]) -> None:
+        """Store what was answered for each picture after one epoch."""
+        folder = self.pictures_folder.parent / ANSWERS
+        folder.mkdir(parents=True, exist_ok=True)
+        file = io.BytesIO()
+        np.savez_compressed(file, allow_pickle=False, **answers)
+        write_atomically(folder / f"{epoch:05d}.npz", file.getvalue())
+        self._publish(ANSWERS)
 
     def record_best(self, epoch: int, scores: dict[str, float]) -> None:
         """Record the best epoch so far."""

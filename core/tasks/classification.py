@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ SCORES = MappingProxyType({each.key: each for each in (ACCURACY, ROC_AUC, MACRO_
 AUXILIARY_WEIGHT = 0.3
 """Of GoogLeNet's two auxiliary classifiers in the training loss (Szegedy et al., 2014, arXiv 1409.4842)."""
 SAMPLES = 8
+MOST_ANSWERS = 4 << 20
+"""Bytes of probabilities of a split above which they are not kept for every epoch."""
 
 
 class ClassificationTask(Task):
@@ -80,6 +83,13 @@ class ClassificationTask(Task):
     def new_scores(self) -> ClassificationScores:
         """Return an empty accumulator."""
         return ClassificationScores(self.classes, positive=self.positive)
+
+    def answers(self, scores: ClassificationScores) -> Mapping[str, NDArray[Any]]:
+        """Return ``names`` and ``labels`` ``(N,)`` and ``probs`` ``(N, classes)``; nothing where they are too many."""
+        probs = scores.probs
+        if probs.nbytes > MOST_ANSWERS:
+            return {}
+        return {"names": np.array(scores.names), "labels": scores.labels, "probs": probs}
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ export default async function ({ data, parentElement, setStateValue }) {
     place.className = "fovea-chart";
     place.setAttribute("role", "img");
     parentElement.append(place);
-    new ResizeObserver(() => place._fullLayout && window.Plotly.Plots.resize(place)).observe(place);
+    new ResizeObserver(() => place._fullLayout && place.offsetParent && window.Plotly.Plots.resize(place)).observe(place);
   }
   place.setAttribute("aria-label", figure.alt);
   place.style.height = `${figure.layout.height}px`;

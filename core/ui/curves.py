@@ -179,6 +179,21 @@ def draw_costs(
     return figure
 
 
+def draw_against(lines: Sequence[tuple[str, NDArray[Any], NDArray[Any]]], *, x: str, y: str) -> Figure:
+    """Return shares against shares, both axes 0 to 1; of several lines the second is a dotted reference."""
+    drawn = []
+    for (name, xs, ys), colour in zip(lines, (TRAINING, "#8a979c"), strict=False):
+        drawn.append(_line((np.asarray(xs, np.float64), np.asarray(ys, np.float64)), name, colour))
+    for each in drawn[1:]:
+        each["line"] |= {"dash": "dot"}
+        each["mode"] = "lines"
+    figure = _figure(drawn, x, log=False)
+    figure["layout"] |= {"height": TALL, "hovermode": "closest"}
+    figure["layout"]["xaxis"] |= {"range": [-0.02, 1.02]}
+    figure["layout"]["yaxis"] |= {"range": [-0.02, 1.02], "title": {"text": y, "font": {"size": 12}}}
+    return figure
+
+
 def _faint(colour: str) -> str:
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.18)"

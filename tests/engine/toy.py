@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -118,6 +119,7 @@ class MemoryRecorder:
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
     pictures: dict[int, list[SamplePicture]] = field(default_factory=dict)
     best: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    answers: dict[int, dict[str, NDArray[Any]]] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)
     on_progress: Callable[[Progress], None] | None = None
 
@@ -126,6 +128,9 @@ class MemoryRecorder:
 
     def record_epoch(self, epoch: int, values: dict[str, float]) -> None:
         self.epochs[epoch] = {key: value for key, value in values.items() if not key.endswith("seconds")}
+
+    def record_answers(self, epoch: int, answers: Mapping[str, NDArray[Any]]) -> None:
+        self.answers[epoch] = dict(answers)
 
     def record_pictures(self, epoch: int, pictures: Iterable[SamplePicture]) -> None:
         self.pictures[epoch] = list(pictures)

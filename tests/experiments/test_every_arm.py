@@ -119,6 +119,10 @@ def test_an_arm_goes_the_whole_way(slug: str, arm: str, drawn: DrawnSets, tmp_pa
     assert drawings
     assert all(each.pixels.ndim == 3 and each.pixels.dtype == np.uint8 for each in drawings)
 
+    if answers := done.recorder.answers.get(2):
+        assert answers["probs"].shape == (len(answers["names"]), answers["probs"].shape[1])
+        assert len(answers["labels"]) == len(answers["names"])
+
     folder = tmp_path / "run" / "best"
     checkpoint = Checkpoint("test", folder, load_card(folder))
     again = evaluate(checkpoint, data=config.data, split="val", device="cpu")

@@ -1,0 +1,207 @@
+"""One classifier looked at closely: confusion by epoch, curves of thresholds, calibration, worst and best pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.errors import UserError
+from core.experiments import catalogue, find_experiment
+from core.experiments.experiment import SYNTHETIC
+from core.inference.answers import (
+    Answers,
+    cheapest_threshold,
+    cross_validated_temperature,
+    epochs_with_answers,
+    load_answers,
+    precision_recall,
+    reliability,
+    roc,
+)
+from core.runs.run import Run
+from core.runs.store import RunStore
+from core.ui.chart import show_chart
+from core.ui.curves import draw_against
+from core.ui.wording import say_data
+
+RUN, EPOCH, CLASS = "inspect-run", "inspect-epoch", "inspect-class"
+TABS = ("Confusion", "ROC and precision", "Threshold", "Calibration", "Worst and best")
+SHOWN = 12
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+
+
+def choose_run(store: RunStore, runs: Sequence[Run]) -> Run | None:
+    """Draw the choice among runs that kept their answers, which the address keeps; None where there is none."""
+    named = {run.short_id: run for run in runs if run.slug in catalogue() and epochs_with_answers(store, run)}
+    if not named:
+        return None
+    if st.session_state.get(RUN) not in named:
+        asked = st.query_params.get("run", "")[:8]
+        st.session_state[RUN] = asked if asked in named else next(iter(named))
+    chosen = st.selectbox("Run", list(named), key=RUN, format_func=lambda each: _label(named[each]))
+    st.query_params["run"] = chosen
+    return named[chosen]
+
+
+def _label(run: Run) -> str:
+    return f"{find_experiment(run.slug).title} · {run.name} · {say_data(run.config['data'])} · {run.short_id}"
+
+
+def show_run(store: RunStore, run: Run) -> None:
+    """Draw everything about one epoch of a run."""
+    epoch = _choose_epoch(run, epochs_with_answers(store, run))
+    answers = load_answers(store, run, epoch)
+    right = float((answers.found == answers.labels).mean())
+    count = len(answers.labels)
+    st.caption(f"{count:,} pictures that the run held back, {100 * right:.1f} % of them right after epoch {epoch}.")
+    for name, tab in zip(TABS, st.tabs(TABS, key="inspect-tab", on_change="rerun"), strict=True):
+        if not tab.open:
+            continue
+        with tab:
+            if name == "Confusion":
+                _show_confusion(run, answers)
+            elif name == "ROC and precision":
+                _show_curves(answers)
+            elif name == "Threshold":
+                _show_threshold(answers)
+            elif name == "Calibration":
+                _show_calibration(answers)
+            else:
+                _show_ranked(run, answers)
+
+
+def _choose_epoch(run: Run, epochs: Sequence[int]) -> int:
+    key = f"{EPOCH}-{run.id}"
+    if st.session_state.get(key) not in epochs:
+        asked = st.query_params.get("epoch", "")
+        best = run.best_epoch if run.best_epoch in epochs else epochs[-1]
+        st.session_state[key] = int(asked) if asked.isdigit() and int(asked) in epochs else best
+    if len(epochs) == 1:
+        return epochs[0]
+    chosen = st.select_slider(
+        "After epoch", epochs, key=key,
+        format_func=lambda each: f"{each}, the best" if each == run.best_epoch else str(each),
+    )  # fmt: skip
+    st.query_params["epoch"] = str(chosen)
+    return int(chosen)
+
+
+def _show_confusion(run: Run, answers: Answers) -> None:
+    counts = answers.confusion()
+    st.caption("Rows are the true classes, columns the answers. Press a cell to see its pictures.")
+    rows = {"True class": list(answers.classes)}
+    rows |= {f"as {name}": counts[:, number].tolist() for number, name in enumerate(answers.classes)}
+    event = st.dataframe(
+        rows, hide_index=True, on_select="rerun", selection_mode="single-cell", key=f"confusion-{run.id}"
+    )
+    cells = [(row, column) for row, column in event.selection.cells if str(column).startswith("as ")]
+    if not cells:
+        return
+    row, column = cells[0]
+    true, answer = int(row), [f"as {each}" for each in answers.classes].index(str(column))
+    numbers = answers.of_cell(true, answer)
+    st.markdown(
+        f"**{len(numbers)} pictures of {answers.classes[true]} taken for {answers.classes[answer]}**, surest first"
+    )
+    _show_pictures(run, answers, numbers[:SHOWN])
+
+
+def _show_pictures(run: Run, answers: Answers, numbers: Sequence[int]) -> None:
+    folder = _folder(run)
+    columns = st.columns(4)
+    for place, number in enumerate(numbers):
+        name = str(answers.names[number])
+        said = f"{Path(name).stem}: {answers.classes[answers.found[number]]}, "
+        said += f"{100 * answers.probs[number].max():.0f} % sure; it is {answers.classes[answers.labels[number]]}"
+        path = folder / name if folder else None
+        with columns[place % 4]:
+            if path is not None and path.is_file() and path.suffix.lower() in PICTURES:
+                st.image(str(path), caption=said, width="stretch")
+            else:
+                st.caption(f":material/image_not_supported: {said}. The picture has no file of its own.")
+    if not numbers:
+        st.caption("There is none.")
+
+
+def _folder(run: Run) -> Path | None:
+    try:
+        data = find_experiment(run.slug).open_data(str(run.config["data"] or SYNTHETIC))
+    except (UserError, OSError):
+        return None
+    return Path(data.folder)
+
+
+def _choose_class(answers: Answers) -> int:
+    if len(answers.classes) == 2:
+        return 1
+    return answers.classes.index(st.selectbox("Class that is looked for", answers.classes, key=CLASS))
+
+
+def _show_curves(answers: Answers) -> None:
+    wanted = _choose_class(answers)
+    labels, values = answers.labels == wanted, answers.probs[:, wanted]
+    if not labels.any() or labels.all():
+        st.info("There are not pictures of this class and of others, so there is no curve.")
+        return
+    alarms, hits, _ = roc(labels, values)
+    recall, precision = precision_recall(labels, values)
+    area = float(np.trapezoid(hits, alarms))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown(f"**ROC of {answers.classes[wanted]}**, area {area:.4f}")
+        figure = draw_against([("this run", alarms, hits), ("chance", np.array([0.0, 1]), np.array([0.0, 1]))],
+                              x="false alarm rate", y="sensitivity")  # fmt: skip
+        show_chart(figure, key="inspect-roc", alt="ROC")
+    with right:
+        st.markdown(f"**Precision and recall**, {int(labels.sum())} of {len(labels)} pictures are of the class")
+        figure = draw_against([("this run", recall, precision)], x="recall", y="precision")
+        show_chart(figure, key="inspect-pr", alt="Precision and recall")
+
+
+def _show_threshold(answers: Answers) -> None:
+    wanted = _choose_class(answers)
+    labels, values = answers.labels == wanted, answers.probs[:, wanted]
+    one, two, three = st.columns(3)
+    miss = one.number_input("Cost of a miss", 0.1, 1000.0, 5.0, key="inspect-miss")
+    alarm = two.number_input("Cost of a false alarm", 0.1, 1000.0, 1.0, key="inspect-alarm")
+    best, cost = cheapest_threshold(labels, values, miss=miss, alarm=alarm)
+    key = f"inspect-threshold-{miss}-{alarm}-{wanted}"
+    threshold = three.slider("Threshold", 0.0, 1.0, round(best, 3), 0.001, key=key)
+    called = values >= threshold
+    hits, alarms = int((called & labels).sum()), int((called & ~labels).sum())
+    misses, rest = int(labels.sum()) - hits, int((~labels).sum()) - alarms
+    spent = (miss * misses + alarm * alarms) / len(labels)
+    st.markdown(
+        f"At {threshold:.3f}: **sensitivity {_share(hits, hits + misses)}**, **specificity "
+        f"{_share(rest, rest + alarms)}**, {misses} misses, {alarms} false alarms, cost {spent:.3f} by picture. The "
+        f"cheapest threshold is {best:.3f}, at {cost:.3f}."
+    )
+    st.caption("A threshold chosen on these pictures looks a little better on them than on others.")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.3f}" if whole else "–"
+
+
+def _show_calibration(answers: Answers) -> None:
+    temperature, (before, after) = cross_validated_temperature(answers.probs, answers.labels)
+    doubt = " It is too sure of itself." if temperature > 1.05 else ""
+    st.markdown(
+        f"Calibration error **{before:.3f}**; with temperature {temperature:.2f} **{after:.3f}**, each picture scaled "
+        f"by what the others say.{doubt}"
+    )
+    bins = reliability(answers.probs, answers.labels)
+    sure, right = np.array([each[0] for each in bins]), np.array([each[1] for each in bins])
+    lines = [("this run", sure, right), ("as sure as right", np.array([0.0, 1]), np.array([0.0, 1]))]
+    show_chart(draw_against(lines, x="how sure it is", y="share that is right"), key="inspect-calibration",
+               alt="Reliability")  # fmt: skip
+    st.caption(f"Pictures in each bin, from unsure to sure: {', '.join(str(each[2]) for each in bins)}.")
+
+
+def _show_ranked(run: Run, answers: Answers) -> None:
+    order = answers.ranked()
+    st.markdown("**Worst**: the true class got the least")
+    _show_pictures(run, answers, order[:SHOWN])
+    st.markdown("**Best**")
+    _show_pictures(run, answers, order[::-1][:4])

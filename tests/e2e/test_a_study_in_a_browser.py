@@ -1,0 +1,70 @@
+"""A study as a visitor makes it: from the question to the verdict, the swipe, the report and the link."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.paths import PROJECT
+from tests.e2e.serving import PATIENCE, Tab
+
+pytestmark = [
+    pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default"),
+]  # fmt: skip
+expect.set_options(timeout=1000 * PATIENCE)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option).first.click()
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+
+
+def test_a_question_becomes_a_verdict_a_report_and_a_link(
+    tab: Tab, open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    pictures = tmp_path / "twelve"
+    words = [sys.executable, "-m", "core", "data", "make", "reconstruction", "--out", str(pictures), "--n", "12"]
+    subprocess.run(words, cwd=PROJECT, check=True, capture_output=True)
+    page = tab.open("/compare")
+    choose(page, "Question", "With and without skips")
+    expect(page.get_by_text("6 runs of 2 sides")).to_be_visible()
+    choose(page, "Recipe", "Quick look")
+    expect(page.get_by_text("--recipe quick")).to_be_visible()
+    fill(page, "Seeds of each side", "2")
+    expect(page.get_by_text("4 runs of 2 sides")).to_be_visible()
+    fill(page, "Data", str(pictures))
+    expect(page.get_by_text("twelve --split")).to_be_visible()
+    choose(page, "Compare on", "Test split")
+    page.get_by_role("button", name="Start 4 runs").click()
+    expect(page.get_by_text("4 of 4 runs have ended")).to_be_visible()
+    verdict = page.get_by_text("paired over").first
+    expect(verdict).to_be_visible()
+    said = verdict.inner_text()
+    page.get_by_role("tab", name="Pictures").click()
+    handle = page.locator(".fovea-swipe input").first
+    expect(handle).to_be_visible()
+    handle.fill("80")
+    left = page.locator(".fovea-swipe .first").first
+    assert "inset(0" in left.evaluate("each => each.style.clipPath")
+    assert "20%" in left.evaluate("each => each.style.clipPath")
+    page.get_by_role("slider", name="After epoch").press("ArrowLeft")
+    with page.expect_download() as report:
+        page.get_by_role("button", name="Report").click()
+    text = Path(report.value.path()).read_text()
+    assert "What was found" in text
+    assert "data:image/jpeg" in text
+    with page.expect_download() as curves:
+        page.get_by_role("button", name="All curves").click()
+    assert "val/psnr" in Path(curves.value.path()).read_text()
+    other = open_tab().open(page.url.removeprefix(tab.server.url))
+    expect(other.get_by_text(said)).to_be_visible()
+    assert [each for each in tab.errors if "404" not in each] == []
