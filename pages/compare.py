@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.ui.opened import open_store
+from core.ui.questions import ASK, show_first_questions
 
 BY_STUDY, BY_HAND = "Studies", "Any runs"
 
@@ -21,10 +22,9 @@ with switch:
                                 label_visibility="collapsed")  # fmt: skip
 if view == BY_STUDY:
     st.query_params.pop("runs", None)
-    place = st.container()
-    with place:
-        chosen_study = choose_study(runs)
-    show_new_study(store, expanded=not chosen_study)
+    show_first_questions()
+    chosen_study = choose_study(runs)
+    show_new_study(store, asked=st.query_params.pop(ASK, ""), expanded=not chosen_study)
     if chosen_study:
         show_study(store, chosen_study)
     st.stop()

@@ -5,6 +5,7 @@ import streamlit as st
 from core.experiments import catalogue
 from core.ui.experiment_cards import show_card, show_scores
 from core.ui.opened import open_store
+from core.ui.questions import show_first_questions
 
 st.title("Train vision models and watch them learn", anchor=False)
 st.markdown(
@@ -19,8 +20,10 @@ with right:
         "1. **Train.** Press *Train* on a card, choose the recipe *Quick look* and press *Start training*.\n"
         "2. **Watch.** The page *Runs* shows the curves and what the model sees, epoch by epoch. Close the browser "
         "if you like: the training goes on.\n"
-        "3. **Try.** Press *Try it on a picture* when the run has ended, or at any time before."
+        "3. **Try.** Press *Try it on a picture* when the run has ended, or at any time before.\n"
+        "4. **Compare.** A study trains both sides with several seeds and says whether one is better:"
     )
+    show_first_questions()
 left.header("Running now", anchor=False)
 activity = left.container()
 

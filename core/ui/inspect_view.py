@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from core.errors import UserError
@@ -90,16 +91,20 @@ def _choose_epoch(run: Run, epochs: Sequence[int]) -> int:
 def _show_confusion(run: Run, answers: Answers) -> None:
     counts = answers.confusion()
     st.caption("Rows are the true classes, columns the answers. Press a cell to see its pictures.")
-    rows = {"True class": list(answers.classes)}
-    rows |= {f"as {name}": counts[:, number].tolist() for number, name in enumerate(answers.classes)}
+    answered = [f"as {name}" for name in answers.classes]
+    table = pd.DataFrame(counts, columns=answered)
+    table.insert(0, "True class", answers.classes)
+    shaded = table.style.background_gradient(
+        cmap="BuGn", subset=pd.IndexSlice[:, answered], vmin=0, vmax=max(1, int(counts.max()))
+    )
     event = st.dataframe(
-        rows, hide_index=True, on_select="rerun", selection_mode="single-cell", key=f"confusion-{run.id}"
+        shaded, hide_index=True, on_select="rerun", selection_mode="single-cell", key=f"confusion-{run.id}"
     )
     cells = [(row, column) for row, column in event.selection.cells if str(column).startswith("as ")]
     if not cells:
         return
     row, column = cells[0]
-    true, answer = int(row), [f"as {each}" for each in answers.classes].index(str(column))
+    true, answer = int(row), answered.index(str(column))
     numbers = answers.of_cell(true, answer)
     st.markdown(
         f"**{len(numbers)} pictures of {answers.classes[true]} taken for {answers.classes[answer]}**, surest first"

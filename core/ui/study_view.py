@@ -28,7 +28,7 @@ from core.ui.wording import say_data, say_duration, say_when
 STUDY, TEMPLATE, SEEDS, RECIPE, DATA, SPLIT = (
     f"study-{each}" for each in ("chosen", "template", "seeds", "recipe", "data", "split")
 )
-FAILED = "study-failed"
+FAILED, ASKING = "study-failed", "study-asking"
 Quality = tuple[str, Sequence[Sequence[float]], bool]
 
 
@@ -52,29 +52,33 @@ def _label(study: Study) -> str:
     return f"{study.template.title} · {say_data(first.config['data'])} · {say_when(first.created)} · {study.id[-8:]}"
 
 
-def show_new_study(store: RunStore, *, expanded: bool) -> None:
-    """Draw the form that starts a study."""
+def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
+    """Draw the form that starts a study, with a question that another page asked."""
     known = templates()
+    if asked in known:
+        st.session_state[TEMPLATE] = asked
+        st.session_state[ASKING] = True
+    expanded = expanded or ASKING in st.session_state
     with st.expander("New study", icon=":material/add:", expanded=expanded):
         slug = st.selectbox("Question", list(known), key=TEMPLATE, format_func=lambda each: _question(known[each]))
         template = known[slug]
         st.markdown(f"{template.question} {template.why}")
-        asked = _ask(template)
+        wanted = _ask(template)
         configs: list[RunConfig] = []
         try:
-            configs = plan(template, data=asked.data, seeds=range(asked.seeds), recipe=asked.recipe)
-            said = find_experiment(template.experiment).check_data(asked.data or SYNTHETIC)
+            configs = plan(template, data=wanted.data, seeds=range(wanted.seeds), recipe=wanted.recipe)
+            said = find_experiment(template.experiment).check_data(wanted.data or SYNTHETIC)
             st.caption(f":material/check: {said} {len(configs)} runs of {len(template.lines)} sides.")
         except UserError as error:
             configs = []
             st.markdown(f":red[:material/block: {error}]")
         st.button(
             f"Start {len(configs)} runs" if configs else "Start", type="primary", icon=":material/play_arrow:",
-            disabled=not configs, on_click=_launch, args=(store, template, configs, asked.split),
+            disabled=not configs, on_click=_launch, args=(store, template, configs, wanted.split),
         )  # fmt: skip
         if reason := st.session_state.pop(FAILED, ""):
             st.error(f"The study could not be started. {reason}", icon=":material/error:")
-        st.code(_command(slug, asked), language="bash", wrap_lines=True)
+        st.code(_command(slug, wanted), language="bash", wrap_lines=True)
 
 
 class Asked(NamedTuple):
@@ -124,6 +128,7 @@ def _launch(store: RunStore, template: Template, configs: Sequence[RunConfig], s
         st.session_state[FAILED] = str(error)
         return
     st.session_state[STUDY] = study.id
+    st.session_state.pop(ASKING, None)
 
 
 def show_study(store: RunStore, name: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -16,12 +17,14 @@ from core.config import IDENTITY
 from core.experiments import catalogue, find_experiment
 from core.paths import PROJECT
 from core.runs.queue import queued
+from core.runs.recorder import StoreRecorder
 from core.runs.run import FAILED, FINISHED, Progress, Run
 from core.runs.settings import Settings, read_settings
 from core.runs.store import RunStore
 from core.ui import train_start
 from core.ui.curves import draw_steps
 from core.ui.histories import Histories
+from tests.studies.test_study import record as record_runs_of_study
 
 pytestmark = pytest.mark.filterwarnings("default")  # of Streamlit, MLflow and their dependencies, not of ours
 
@@ -397,21 +400,72 @@ def test_runs_stand_side_by_side_and_the_link_keeps_them(store: RunStore) -> Non
 def test_runs_that_must_not_be_compared_are_marked(store: RunStore) -> None:
     first, second = record(store), record(store, validation=0.3)
     app = open_page("compare", runs=f"{first.short_id},{second.short_id}")
-    assert "held back other pictures" in texts(app)
+    assert "held back different shares" in texts(app)
     store.add_facts(first.id, {"fingerprint": "a"})
     store.add_facts(second.id, {"fingerprint": "b"})
     assert "trained on different data" in texts(checked(app.run()))
 
 
+def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
+    app = open_page("compare", ask="pets-encoders")
+    assert app.selectbox(key="study-template").value == "pets-encoders"
+    assert "6 runs of 2 sides" in texts(app)
+    study = record_runs_of_study(store, seeds=2)
+    app = open_page("compare", study=study.id)
+    assert study.template.question in texts(app)
+    assert "4 of 4 runs have ended" in texts(app)
+    assert "is better than" in texts(app)
+    assert parameter(app, "study") == [study.id]
+    app.session_state["sides-tab"] = "Quality against cost"
+    assert "beaten in both" in texts(checked(app.run())).lower()
+    app.session_state["sides-tab"] = "What differs"
+    checked(app.run())
+    assert list(app.table[0].value["Knob"]) == ["arm"]
+
+
+def test_a_study_that_nobody_scored_offers_to(store: RunStore) -> None:
+    study = record_runs_of_study(store, seeds=2)
+    for run in study.runs:
+        (store.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
+    app = open_page("compare", study=study.id)
+    assert "4 runs have none on what the runs held back yet" in texts(app)
+    assert button(app, "Score them now")
+
+
+def test_a_classifier_is_inspected_epoch_by_epoch(store: RunStore) -> None:
+    assert "No run has kept its answers yet" in texts(open_page("inspect"))
+    config = find_experiment("chest").config(recipe="quick", data="/gone")
+    run = store.create("chest", config.as_values())
+    rng = np.random.default_rng(0)
+    with StoreRecorder(store, run.id) as recorder:
+        for epoch in (1, 2):
+            labels = rng.integers(0, 2, 30)
+            second = np.clip(labels * 0.3 * epoch + rng.uniform(0, 0.5, 30), 0, 1)
+            probs = np.stack([1 - second, second], axis=1).astype(np.float32)
+            names = np.array([f"train/{each}.png" for each in range(30)])
+            recorder.record_answers(epoch, {"names": names, "labels": labels, "probs": probs})
+    app = open_page("inspect", run=run.short_id, epoch="1")
+    assert "after epoch 1" in texts(app)
+    assert app.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == 30
+    for tab, words in (("Threshold", "cheapest threshold"), ("Calibration", "Calibration error"),
+                       ("Worst and best", "no file of its own"), ("ROC and precision", "ROC of class 1")):  # fmt: skip
+        app.session_state["inspect-tab"] = tab
+        assert words in texts(checked(app.run())), tab
+    app.select_slider[0].set_value(2)
+    assert "after epoch 2" in texts(checked(app.run()))
+    assert parameter(app, "epoch") == ["2"]
+
+
 def test_compare_begins_with_two_runs_of_one_experiment_and_asks_for_a_second(store: RunStore) -> None:
     alone = record(store)
-    app = open_page("compare")
+    app = open_page("compare", runs="")
     assert app.multiselect(key="compare-runs").value == [alone.short_id]
     assert "Choose another run above" in texts(app)
     another = record(store)
     store.create("objects", find_experiment("objects").config(recipe="quick").as_values())
-    assert open_page("compare").multiselect(key="compare-runs").value == [another.short_id, alone.short_id]
+    assert open_page("compare", runs="").multiselect(key="compare-runs").value == [another.short_id, alone.short_id]
 
 
 def test_compare_says_what_to_do_where_there_is_nothing() -> None:
-    assert "Nothing has been trained yet" in texts(open_page("compare"))
+    assert "Nothing has been trained yet" in texts(open_page("compare", runs=""))
+    assert "Is fine-tuning better" in texts(open_page("compare"))
