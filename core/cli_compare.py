@@ -73,7 +73,7 @@ def _print_conclusion(
         if kept_scores(store, run, split) is None:
             print(f"scoring run {run.short_id} ({run.config['arm']}, seed {run.config['seed']}) on {split}",
                   file=sys.stderr)  # fmt: skip
-        return score(store, run, split)
+        return score(store, run, split).rows
 
     split = options.split
     if options.csv:

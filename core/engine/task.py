@@ -1,8 +1,7 @@
 """The contract between a learning problem and the loop that trains it."""
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,32 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from core.engine.score import Score
+
 Batch = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Score:
-    """A number that says how good a network is.
-
-    Attributes:
-        key: Name in records.
-        title: Name for people.
-        definition: Which of the literature's definitions it is, in one sentence.
-        higher_is_better: Direction.
-    """
-
-    key: str
-    title: str
-    definition: str
-    higher_is_better: bool = True
-
-    def is_better(self, value: float, than: float | None) -> bool:
-        """Say whether a value beats another; any number beats None and not-a-number, which beats nothing."""
-        if math.isnan(value):
-            return False
-        if than is None or math.isnan(than):
-            return True
-        return value > than if self.higher_is_better else value < than
 
 
 @dataclass(frozen=True)
@@ -64,6 +40,10 @@ class SamplePicture:
 
 class SplitScores(Protocol):
     """Scores accumulated over a whole split."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return the pictures' names."""
 
     def compute(self) -> dict[str, float]:
         """Return every score by key."""

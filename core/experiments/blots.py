@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from core.data.blots import BlotItem, BlotSet
     from core.data.labelled import PreparedPicture
     from core.data.raster import Pixels
-    from core.engine.task import Batch, Score, Task, TaskData
+    from core.engine.score import Score
+    from core.engine.task import Batch, Task, TaskData
     from core.models.blot_gan import ConditionalGan
 
 PIX2PIX = "pix2pix"

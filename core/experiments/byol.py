@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.data.traits import Traits
-    from core.engine.task import Score
+    from core.engine.score import Score
     from core.models.classifier import Classifier
 
 PRETRAIN = "pretrain"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from core.data.decoded import Framing, PictureStack
     from core.data.labelled import PreparedPicture
     from core.data.raster import Pixels
-    from core.engine.task import Batch, Score, Task, TaskData
+    from core.engine.score import Score
+    from core.engine.task import Batch, Task, TaskData
     from core.models.classifier import ClassificationNetwork
 
 PLAIN = (0.5, 0.5, 0.5)

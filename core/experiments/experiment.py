@@ -14,7 +14,7 @@ from core.paths import data_folder
 
 if TYPE_CHECKING:
     from core.data.dataset import DatasetSpec
-    from core.engine.task import Score
+    from core.engine.score import Score
     from core.experiments.setup import Setup
 
 SYNTHETIC = "synthetic"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from core.data.landcover import LandcoverItem, LandcoverSet
     from core.data.landcover_pictures import LandcoverPreparation
     from core.data.raster import Pixels
-    from core.engine.task import Batch, Score, Task, TaskData
+    from core.engine.score import Score
+    from core.engine.task import Batch, Task, TaskData
     from core.models.backbone_specs import BackboneSpec
     from core.models.fcn import FCN32s
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from core.data.masked_pictures import MaskedStack, Squashing, WholePictures
     from core.data.pets import PetItem, PetSet
     from core.data.raster import Pixels
-    from core.engine.task import Batch, Score, Task, TaskData
+    from core.engine.score import Score
+    from core.engine.task import Batch, Task, TaskData
     from core.models.backbones import StagedBackbone
     from core.models.encoder_unet import EncoderUNet
     from core.models.residual_unet import Residual

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from core.data.plain_pictures import PictureItem, PictureSet
     from core.data.raster import Pixels
     from core.data.whole_pictures import WorkingSize
-    from core.engine.task import Batch, Score, Task, TaskData
+    from core.engine.score import Score
+    from core.engine.task import Batch, Task, TaskData
 
 SMALLEST_PATCH = 32
 STEPS_DOWN = 3

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from core.data.labelled import PreparedPicture
     from core.data.raster import Pixels
     from core.data.vessels import VesselItem, VesselSet
-    from core.engine.task import Batch, Score, Task, TaskData
+    from core.engine.score import Score
+    from core.engine.task import Batch, Task, TaskData
 
 SMALLEST_PATCH = 32
 WIDTHS = {"unet": ((64, 128, 256, 512), 1024), "unet-small": ((16, 32, 64), 128)}

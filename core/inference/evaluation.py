@@ -16,12 +16,14 @@ class Evaluation:
     Attributes:
         scores: Over the whole split, by key.
         human: What a second person reaches on the same pictures; empty where that is not known.
-        per_picture: Scores of each picture alone.
+        names: Of the pictures.
+        per_picture: Scores of each picture alone, in the same order.
         seconds: Reading, predicting and scoring together.
     """
 
     scores: dict[str, float]
     human: dict[str, float]
+    names: list[str]
     per_picture: list[dict[str, float]]
     seconds: float
 
@@ -31,7 +33,7 @@ class Evaluation:
             "scores": self.scores,
             "second_observer": self.human,
             "pictures": len(self.per_picture),
-            "per_picture": self.per_picture,
+            "per_picture": [{"name": name, **row} for name, row in zip(self.names, self.per_picture, strict=True)],
             "seconds": round(self.seconds, 1),
         }
 
@@ -61,4 +63,6 @@ def evaluate(checkpoint: Checkpoint, *, data: str = "", split: str = "test", dev
             network.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
         with compute.autocast():
             task.evaluate(compute.place_batch(batch), scores)
-    return Evaluation(scores.compute(), scores.reference(), scores.per_picture(), time.perf_counter() - start)
+    return Evaluation(
+        scores.compute(), scores.reference(), list(scores.names), scores.per_picture(), time.perf_counter() - start
+    )

@@ -1,6 +1,8 @@
 """Scores of each picture by each run, kept beside the weights that they are of."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.files import write_atomically
@@ -9,22 +11,33 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 
 PLACE = "scores"
-Rows = list[dict[str, float]]
-"""Scores of each picture, in the order of the split."""
 
 
-def kept_scores(store: RunStore, run: Run, split: str) -> Rows | None:
+@dataclass(frozen=True)
+class Scored:
+    """What a run reaches on every picture of a split.
+
+    Attributes:
+        names: Of the pictures: paths within the data set where these are files.
+        rows: Scores of each, in the same order.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[Mapping[str, float], ...]
+
+
+def kept_scores(store: RunStore, run: Run, split: str) -> Scored | None:
     """Return the scores of each picture of a split by a run's best epoch; None where it was not scored yet."""
     path = _path(store, run, split)
     if not path.exists():
         store.fetch(run.id, PLACE)  # another machine may have scored it
     if not path.exists():
         return None
-    rows: Rows = json.loads(path.read_text(encoding="utf-8"))
-    return rows
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return Scored(tuple(kept["names"]), tuple(kept["scores"]))
 
 
-def score(store: RunStore, run: Run, split: str) -> Rows:
+def score(store: RunStore, run: Run, split: str) -> Scored:
     """Return the scores of each picture of a split by a run's best epoch, and keep them.
 
     Raises:
@@ -37,12 +50,12 @@ def score(store: RunStore, run: Run, split: str) -> Rows:
     from core.inference.evaluation import evaluate  # noqa: PLC0415
 
     folder = store.fetch(run.id, "checkpoint/best")
-    rows = evaluate(find_checkpoint(str(folder), lambda _: folder), split=split).per_picture
+    found = evaluate(find_checkpoint(str(folder), lambda _: folder), split=split)
     path = _path(store, run, split)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(rows).encode())
+    write_atomically(path, json.dumps({"names": found.names, "scores": found.per_picture}).encode())
     store.publish(run.id, PLACE)
-    return rows
+    return Scored(tuple(found.names), tuple(found.per_picture))
 
 
 def is_being_scored(store: RunStore, run: Run, split: str) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.engine.task import Score
+from core.engine.score import Score
 from core.errors import UserError
+from core.experiments import find_experiment
 from core.runs.run import Run
 from core.studies.verdict import Verdict, compare_means, exact_mcnemar, say_what_would_settle
 
@@ -96,6 +97,13 @@ def differences(sides: Sequence[Side]) -> dict[str, list[str]]:
 
 def _typed(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def score_of(run: Run) -> Score:
+    """Return the score that a run goes by, from the catalogue alone: a page needs no torch for it."""
+    experiment = find_experiment(run.slug)
+    key = experiment.monitor_of(str(run.config["arm"]))
+    return Score(key, experiment.score_titles.get(key, key), "", key not in experiment.lower_is_better)
 
 
 def comparable(score: Score, rows: Rows) -> Score:

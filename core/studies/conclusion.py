@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from core.engine.task import Score
-from core.experiments import find_experiment
+from core.engine.score import Score
 from core.runs.run import Run
-from core.studies.comparison import Rows, Side, comparable, compare, say_verdict, scores_of
+from core.studies.comparison import Rows, Side, comparable, compare, say_verdict, score_of, scores_of
 from core.studies.verdict import Verdict, correct_for_many
 
 
@@ -74,7 +73,7 @@ def conclude(sides: Sequence[Side], split: str, rows_of: Callable[[Run], Rows]) 
     tables = [[rows_of(run) for run in side.runs] for side in sides]
     first = sides[0].runs[0]
     score = comparable(
-        find_experiment(first.slug).score_of(str(first.config["arm"])),
+        score_of(first),
         [row for seeds in tables for rows in seeds for row in rows],
     )
     values = [scores_of(rows, score.key) for rows in tables]

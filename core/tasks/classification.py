@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.engine.score import Score
+from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.classification import ClassificationScores
 from core.tasks.labels import render_answer
 

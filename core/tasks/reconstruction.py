@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from core.data.raster import FloatImage, Pixels, shrink_to
 from core.data.whole_pictures import to_channels_last, to_pixels
-from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.engine.score import Score
+from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.reconstruction import ReconstructionScores, convert_to_psnr
 
 PSNR = Score(

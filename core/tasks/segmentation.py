@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from core.data.labelled import LabelledPicture
 from core.data.raster import resize, shrink_to
-from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.engine.score import Score
+from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.engine.tiles import AS_IT_IS, Flips, predict_probabilities
 from core.metrics.boundary import BoundaryScores
 from core.metrics.segmentation import BinarySegmentationScores

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from core.data.decoded import Framing
 from core.data.raster import Pixels
-from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.engine.score import Score
+from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.neighbours import classify_by_neighbours, feature_deviation, neighbour_scores
 from core.models.byol import TAU_BASE, Byol, TargetNetwork, Views, symmetric_loss, tau_at
 from core.models.gallery import EMPTY, Gallery, SearchableNetwork

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from core.data.landcover import UNKNOWN
 from core.data.landcover_pictures import LandcoverPicture
 from core.data.raster import Pixels, shrink_to
-from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.engine.score import Score
+from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.engine.tiles import AS_IT_IS, Flips, predict_probabilities, softmax
 from core.metrics.multiclass_segmentation import MulticlassSegmentationScores
 

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from core.data.blot_pictures import lay_side_by_side, to_grey
 from core.data.raster import FloatImage
-from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task
+from core.engine.score import Score
+from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.blots import BlotScores
 from core.models.blot_gan import ConditionalGan
 

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.errors import UserError
 from core.experiments import catalogue, find_experiment
-from core.experiments.experiment import SYNTHETIC
 from core.inference.answers import (
     Answers,
     cheapest_threshold,
@@ -24,12 +22,12 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.chart import show_chart
 from core.ui.curves import draw_against
+from core.ui.side_view import data_folder_of, show_picture
 from core.ui.wording import say_data
 
 RUN, EPOCH, CLASS = "inspect-run", "inspect-epoch", "inspect-class"
 TABS = ("Confusion", "ROC and precision", "Threshold", "Calibration", "Worst and best")
 SHOWN = 12
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 
 def choose_run(store: RunStore, runs: Sequence[Run]) -> Run | None:
@@ -113,28 +111,16 @@ def _show_confusion(run: Run, answers: Answers) -> None:
 
 
 def _show_pictures(run: Run, answers: Answers, numbers: Sequence[int]) -> None:
-    folder = _folder(run)
+    folder = data_folder_of(run)
     columns = st.columns(4)
     for place, number in enumerate(numbers):
         name = str(answers.names[number])
         said = f"{Path(name).stem}: {answers.classes[answers.found[number]]}, "
         said += f"{100 * answers.probs[number].max():.0f} % sure; it is {answers.classes[answers.labels[number]]}"
-        path = folder / name if folder else None
         with columns[place % 4]:
-            if path is not None and path.is_file() and path.suffix.lower() in PICTURES:
-                st.image(str(path), caption=said, width="stretch")
-            else:
-                st.caption(f":material/image_not_supported: {said}. The picture has no file of its own.")
+            show_picture(folder, name, said)
     if not numbers:
         st.caption("There is none.")
-
-
-def _folder(run: Run) -> Path | None:
-    try:
-        data = find_experiment(run.slug).open_data(str(run.config["data"] or SYNTHETIC))
-    except (UserError, OSError):
-        return None
-    return Path(data.folder)
 
 
 def _choose_class(answers: Answers) -> int:

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
+from core.engine.score import Score
+from core.errors import UserError
 from core.experiments import find_experiment
+from core.inference.scores import kept_scores
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.studies.comparison import Side
@@ -18,6 +22,8 @@ from core.ui.run_samples import LEGEND
 from core.ui.swipe import show_swipe
 from core.ui.wording import title_of_score
 
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+DIFFERING = 8
 ALONG = {"Epoch or step": False, "Time": True}
 
 
@@ -58,16 +64,14 @@ def titles_of_numbers(store: RunStore, sides: Sequence[Side]) -> dict[str, str]:
     return {key: named.get(key) or title_of_score(experiment, key) for key in keys or ["step/loss"]}
 
 
-def show_costs(store: RunStore, sides: Sequence[Side], qualities: Sequence[Sequence[float]], title: str,
-               *, higher_is_better: bool) -> None:  # fmt: skip
+def show_costs(store: RunStore, sides: Sequence[Side], qualities: Sequence[Sequence[float]], score: Score) -> None:
     """Draw quality against a cost that the visitor chooses, with the sides that none beats in both.
 
     Args:
         store: Where runs are recorded.
         sides: Two or more.
         qualities: Of each side, by each seed.
-        title: Of the quality.
-        higher_is_better: Whether a larger quality is the better one.
+        score: What they are counted in.
     """
     known = [[costs_of(store, run) for run in side.runs] for side in sides]
     there = {each.key: each.title for each in COSTS if all(each.key in cost for seeds in known for cost in seeds)}
@@ -80,10 +84,10 @@ def show_costs(store: RunStore, sides: Sequence[Side], qualities: Sequence[Seque
     )  # fmt: skip
     costs = [float(np.mean([each[cost] for each in seeds])) for seeds in known]
     means = [float(np.mean(each)) for each in qualities]
-    front = pareto_front(costs, means, higher_is_better=higher_is_better)
+    front = pareto_front(costs, means, higher_is_better=score.higher_is_better)
     names = [side.name for side in sides]
-    figure = draw_costs(names, costs, qualities, front, cost=there[cost], quality=title)
-    show_chart(figure, key=f"sides-costs-{cost}", alt=f"{title} against {there[cost]}")
+    figure = draw_costs(names, costs, qualities, front, cost=there[cost], quality=score.title)
+    show_chart(figure, key=f"sides-costs-{cost}", alt=f"{score.title} against {there[cost]}")
     beaten = [name for number, name in enumerate(names) if number not in front]
     if beaten:
         st.caption(f"Beaten in both by another: {', '.join(beaten)}. Bars reach from the lowest to the highest seed.")
@@ -121,3 +125,52 @@ def _drawn(store: RunStore, side: Side) -> dict[int, Path]:
     """Return the folders of a side's sample pictures by epoch; of its first seed."""
     root = store.fetch(side.runs[0].id, "pictures")
     return {int(each.name): each for each in root.iterdir() if each.name.isdigit()} if root.is_dir() else {}
+
+
+def show_disagreements(store: RunStore, sides: Sequence[Side], split: str, score: Score) -> None:
+    """Draw the pictures on which two sides differ most, by the mean over their seeds."""
+    names = [side.name for side in sides]
+    left, right = st.columns(2)
+    one = names.index(left.selectbox("First side", names, key="differ-left"))
+    other = names.index(right.selectbox("Second side", names, index=1, key="differ-right"))
+    pictures, values = zip(*(_by_picture(store, sides[each], split, score) for each in (one, other)), strict=True)
+    if one == other or pictures[0] != pictures[1]:
+        st.caption("Choose two sides that were scored on the same pictures.")
+        return
+    gain = (values[1] - values[0]) * (1 if score.higher_is_better else -1)
+    folder = data_folder_of(sides[0].runs[0])
+    for title, order in (
+        (names[other], np.argsort(-gain, kind="stable")),
+        (names[one], np.argsort(gain, kind="stable")),
+    ):
+        sign = 1 if title == names[other] else -1
+        better = [int(each) for each in order if sign * gain[each] > 0]
+        st.markdown(f"**{title} is better** on {len(better)} of {len(gain)} pictures; most of all on these")
+        columns = st.columns(4)
+        for place, number in enumerate(better[:DIFFERING]):
+            said = f"{Path(pictures[0][number]).stem}: {values[0][number]:.3f} and {values[1][number]:.3f}"
+            with columns[place % 4]:
+                show_picture(folder, pictures[0][number], said)
+    st.caption(f"{score.title} by {names[one]} and by {names[other]}, each the mean over its seeds.")
+
+
+def _by_picture(store: RunStore, side: Side, split: str, score: Score) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    scored = [each for run in side.runs if (each := kept_scores(store, run, split)) is not None]
+    return scored[0].names, np.mean([[row[score.key] for row in each.rows] for each in scored], axis=0)
+
+
+def data_folder_of(run: Run) -> Path | None:
+    """Return where a run's pictures lie; None where they are gone."""
+    try:
+        return Path(find_experiment(run.slug).open_data(str(run.config["data"])).folder)
+    except (UserError, OSError):
+        return None
+
+
+def show_picture(folder: Path | None, name: str, said: str) -> None:
+    """Draw a picture of a data set by its name, or say that it has no file of its own."""
+    path = folder / name if folder else None
+    if path is not None and path.is_file() and path.suffix.lower() in PICTURES:
+        st.image(str(path), caption=said, width="stretch")
+    else:
+        st.caption(f":material/image_not_supported: {said}")

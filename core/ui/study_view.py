@@ -20,7 +20,7 @@ from core.studies.report import write_report
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.table import write_curves
 from core.studies.templates import Template, templates
-from core.ui.side_view import show_bands, show_costs, show_pictures
+from core.ui.side_view import show_bands, show_costs, show_disagreements, show_pictures
 from core.ui.verdict_view import SPLITS, is_scoring, show_verdict, tabulate
 from core.ui.viewers import follow
 from core.ui.wording import say_data, say_duration, say_when
@@ -29,7 +29,6 @@ STUDY, TEMPLATE, SEEDS, RECIPE, DATA, SPLIT = (
     f"study-{each}" for each in ("chosen", "template", "seeds", "recipe", "data", "split")
 )
 FAILED, ASKING = "study-failed", "study-asking"
-Quality = tuple[str, Sequence[Sequence[float]], bool]
 
 
 def choose_study(runs: Sequence[Run]) -> str:
@@ -158,8 +157,7 @@ def _show(store: RunStore, name: str, was_over: bool) -> None:
     if found is not None:
         st.dataframe(tabulate(found), hide_index=True)
         _show_downloads(store, study, found)
-    quality = None if found is None else (found.score.title, found.means, found.score.higher_is_better)
-    show_sections(store, sides, quality)
+    show_sections(store, sides, found)
     _show_runs(study)
 
 
@@ -180,16 +178,16 @@ def _show_downloads(store: RunStore, study: Study, found: Conclusion) -> None:
                            on_click="ignore", help="Every number of every run as CSV.")  # fmt: skip
 
 
-def show_sections(store: RunStore, sides: Sequence[Side], quality: Quality | None) -> None:
+def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | None) -> None:
     """Draw what there is to see of sides beside their verdict; only the tab that is open is drawn.
 
     Args:
         store: Where runs are recorded.
         sides: Two or more.
-        quality: Title, values by side and seed, and whether more is better; None before there is a verdict.
+        found: What is concluded of them; None before they were scored.
     """
     kind = find_experiment(sides[0].runs[0].slug).kind_of(str(sides[0].runs[0].config["arm"]))
-    names = ("Curves", "Quality against cost", "Pictures", "What differs")
+    names = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs")
     tabs = st.tabs(names, key="sides-tab", on_change="rerun")
     for name, tab in zip(names, tabs, strict=True):
         if not tab.open:
@@ -201,11 +199,12 @@ def show_sections(store: RunStore, sides: Sequence[Side], quality: Quality | Non
                 show_pictures(store, sides, kind)
             elif name == "What differs":
                 st.table(_by_side(sides, differences(sides)), border="horizontal")
-            elif quality is None:
+            elif found is None:
                 st.caption("Appears with the verdict.")
+            elif name == "Picture by picture":
+                show_disagreements(store, sides, found.split, found.score)
             else:
-                title, means, higher = quality
-                show_costs(store, sides, means, title, higher_is_better=higher)
+                show_costs(store, sides, found.means, found.score)
 
 
 def _by_side(sides: Sequence[Side], rows: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -24,8 +24,8 @@ _scoring: dict[tuple[str, ...], "subprocess.Popen[bytes]"] = {}
 def show_verdict(store: RunStore, sides: Sequence[Side], split: str) -> Conclusion | None:
     """Draw what may be claimed on a split, or the way to it where runs were not scored yet; return it."""
     known = {run.id: kept_scores(store, run, split) for side in sides for run in side.runs}
-    if any(rows is None for rows in known.values()):
-        missing = sum(rows is None for rows in known.values())
+    if any(each is None for each in known.values()):
+        missing = sum(each is None for each in known.values())
         if is_scoring(store, sides, split):
             st.info(f"{missing} runs are being scored picture by picture.", icon=":material/hourglass_top:")
         else:
@@ -33,7 +33,8 @@ def show_verdict(store: RunStore, sides: Sequence[Side], split: str) -> Conclusi
         return None
 
     def rows_of(run: Run) -> Rows:
-        return known[run.id] or ()
+        scored = known[run.id]
+        return scored.rows if scored else ()
 
     try:
         found = conclude(sides, split, rows_of)

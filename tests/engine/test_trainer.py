@@ -12,8 +12,9 @@ from torch import nn
 from core.engine.checkpoint import load_card, load_state, load_weights
 from core.engine.divergence import RunawayWatch
 from core.engine.pace import Pace
+from core.engine.score import Score
 from core.engine.stepper import DivergedError
-from core.engine.task import Batch, PartLoss, Score
+from core.engine.task import Batch, PartLoss
 from core.engine.trainer import BEST, LAST, REMEDY, Trainer
 from tests.engine.toy import FixedScoresTask, ToyScores, ToyTask, build_toy_data, build_toy_network, build_trainer
 

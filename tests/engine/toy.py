@@ -14,7 +14,8 @@ from torch.utils.data import Dataset
 from core.config import RunConfig
 from core.data.loaders import build_training_loader
 from core.engine.device import Compute
-from core.engine.task import Batch, PartLoss, SamplePicture, Score, Task, TaskData
+from core.engine.score import Score
+from core.engine.task import Batch, PartLoss, SamplePicture, Task, TaskData
 from core.engine.trainer import Progress, Trainer
 
 CPU = Compute("cpu", "fp32", "contiguous")
@@ -67,6 +68,10 @@ class ToyScores:
         if not self.right:
             return {}
         return {"accuracy": float(np.mean(self.right)), "loss": float(np.mean(self.losses))}
+
+    @property
+    def names(self) -> list[str]:
+        return [str(number) for number in range(len(self.right))]
 
     def per_picture(self) -> list[dict[str, float]]:
         return [{"accuracy": each} for each in self.right]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from core.engine.task import Score
+from core.engine.score import Score
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.launcher import launch, wait

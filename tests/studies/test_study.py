@@ -10,9 +10,11 @@ import pytest
 from core.cli import main
 from core.errors import UserError
 from core.experiments import find_experiment
+from core.inference.scores import kept_scores
 from core.runs.run import FAILED, FINISHED, Run
 from core.runs.store import RunStore
 from core.studies.band import band
+from core.studies.comparison import Rows
 from core.studies.conclusion import conclude
 from core.studies.costs import costs_of, pareto_front
 from core.studies.report import write_report
@@ -43,13 +45,15 @@ def record(store: RunStore, *, seeds: int = 3, gap: float = 1.0, share: float = 
         store.join_study(run.id, "reconstruction-skips-0123abcd", "val")
         path = store.folder(run.id) / "scores" / "val-epoch-3.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps([{"psnr": value} for value in values]))
+        names = [f"{number:02d}" for number in range(len(values))]
+        path.write_text(json.dumps({"names": names, "scores": [{"psnr": value} for value in values]}))
     return open_study(store, "reconstruction-skips-0123abcd")
 
 
-def rows_of(store: RunStore, run: Run) -> list[dict[str, float]]:
-    rows: list[dict[str, float]] = json.loads((store.folder(run.id) / "scores" / "val-epoch-3.json").read_text())
-    return rows
+def rows_of(store: RunStore, run: Run) -> Rows:
+    scored = kept_scores(store, run, "val")
+    assert scored is not None
+    return scored.rows
 
 
 def test_every_template_can_be_planned_with_every_recipe_of_its_experiment() -> None:
