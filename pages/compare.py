@@ -12,7 +12,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     switch = st.container(width="content")
 with st.spinner("Opening the store of runs …"):
     store = open_store()
-    from core.ui.compare_view import choose_runs, show_comparison
+    from core.ui.compare_view import choose_runs, is_moving, show_comparison
     from core.ui.study_view import choose_study, show_new_study, show_study
     from core.ui.viewers import follow
 runs = store.runs()
@@ -38,4 +38,5 @@ chosen = choose_runs(runs)
 if not chosen:
     st.info("Choose runs above. Curves, scores and the knobs that differ are then drawn together.")
     st.stop()
-follow(show_comparison, store, [run.id for run in chosen], moving=any(not run.is_final for run in chosen), fastest=2.0)
+moving = is_moving(store, chosen)
+follow(show_comparison, store, [run.id for run in chosen], moving, moving=moving, fastest=2.0)

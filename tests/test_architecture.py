@@ -143,7 +143,10 @@ def test_the_map_of_the_layers_names_every_folder() -> None:
         assert f"``{folder}``" in drawn, folder
 
 
-@pytest.mark.parametrize("module", ["core.runs.store", "core.runs.launcher", "core.data.vessels", "core.config"])
+@pytest.mark.parametrize("module", [
+    "core.runs.store", "core.runs.launcher", "core.data.vessels", "core.config", "core.studies.study",
+    "core.studies.conclusion", "core.studies.report", "core.inference.scores", "core.inference.answers",
+])  # fmt: skip
 def test_what_pages_need_at_once_loads_without_torch(module: str) -> None:
     if not (PROJECT / f"{module.replace('.', '/')}.py").exists():
         pytest.skip(f"there is no {module} yet")

@@ -63,7 +63,7 @@ def write_report(
         pictures=found.claims[0].verdict.pictures if found.claims else 0,
         sides=[_describe(experiment, each) for each in found.sides], score=found.score.title,
         costs=[each.title for each in costs], rows=_rows(store, found, [each.key for each in costs]),
-        reported=_reported(experiment, found.sides), figures=_figures(store, experiment, found),
+        reported=say_reported(experiment, found.sides), figures=_figures(store, experiment, found),
         pairs=_pairs(store, found.sides) if pictures else [],
         legend="The same pictures of what the runs held back, by the first seed of the first two sides.",
         differing=differences(found.sides), machine=first.facts.get("machine", "unknown machine"),
@@ -97,7 +97,8 @@ def _rows(store: RunStore, found: Conclusion, costs: Sequence[str]) -> list[dict
     return rows
 
 
-def _reported(experiment: Experiment, sides: Sequence[Side]) -> str:
+def say_reported(experiment: Experiment, sides: Sequence[Side]) -> str:
+    """Return what others report of these sides' arms, to stand beside what was measured; empty where nothing is."""
     arms = {side.runs[0].config["arm"] for side in sides}
     fitting = [each for each in experiment.reported if each.arm in arms]
     return "; ".join(

@@ -9,9 +9,11 @@ from core.errors import UserError
 from core.experiments import catalogue
 from core.runs.run import Run
 from core.runs.store import RunStore
+from core.studies.comparison import group
 from core.ui.chart import show_chart, zoom_of
 from core.ui.curves import draw_runs
 from core.ui.histories import AnyCurve, open_histories
+from core.ui.verdict_view import SPLIT, SPLITS, is_scoring, show_verdict, tabulate
 from core.ui.wording import say_data, say_duration, say_number, say_value, title_of_score
 
 RUNS, SCORE, ALONG, LOG, SMOOTH = "compare-runs", "compare-score", "compare-along", "compare-log", "compare-smooth"
@@ -51,17 +53,21 @@ def _label(run: Run) -> str:
     )
 
 
-def show_comparison(store: RunStore, ids: Sequence[str]) -> None:
+def show_comparison(store: RunStore, ids: Sequence[str], was_moving: bool) -> None:
     """Draw everything about these runs as they stand now."""
     try:
         runs = [store.get(each) for each in ids]
     except UserError:  # one of them was deleted a moment ago
+        st.rerun()
+    if is_moving(store, runs) != was_moving:
         st.rerun()
     for said in say_unlike(runs):
         st.warning(said, icon=":material/balance:")
     _show_curves(store, runs)
     st.header("Scores", anchor=False)
     st.dataframe(_scores(runs), hide_index=True)
+    if len(runs) > 1:
+        _show_verdict(store, runs)
     st.header("What differs", anchor=False)
     differing = find_differences(runs)
     if len(runs) < 2:
@@ -70,6 +76,34 @@ def show_comparison(store: RunStore, ids: Sequence[str]) -> None:
         st.table({"Knob": list(differing), **_by_run(runs, differing)}, border="horizontal")
     else:
         st.caption("These runs have the same knobs, seed and data: they differ in chance alone, if at all.")
+
+
+def is_moving(store: RunStore, runs: Sequence[Run]) -> bool:
+    """Say whether something about these runs may change by itself: one of them trains, or they are being scored."""
+    try:
+        sides = group(runs)
+    except UserError:
+        sides = []
+    return any(not run.is_final for run in runs) or (bool(sides) and is_scoring(store, sides, _split()))
+
+
+def _split() -> str:
+    return str(st.session_state.get(SPLIT) or next(iter(SPLITS)))
+
+
+def _show_verdict(store: RunStore, runs: Sequence[Run]) -> None:
+    """Draw whether one side is better, where these runs are sides of one question; else why they are not."""
+    st.header("Is one better?", anchor=False)
+    try:
+        sides = group(runs)
+    except UserError as error:
+        st.caption(f":material/info: {error}")
+        return
+    st.segmented_control("Compared on", list(SPLITS), key=SPLIT, default=next(iter(SPLITS)), required=True,
+                         format_func=lambda each: SPLITS[each])  # fmt: skip
+    found = show_verdict(store, sides, _split())
+    if found is not None:
+        st.dataframe(tabulate(found), hide_index=True)
 
 
 def say_unlike(runs: Sequence[Run]) -> list[str]:

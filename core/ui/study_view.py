@@ -16,7 +16,7 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 from core.studies.comparison import Side, differences
 from core.studies.conclusion import Conclusion
-from core.studies.report import write_report
+from core.studies.report import say_reported, write_report
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.table import write_curves
 from core.studies.templates import Template, templates
@@ -132,19 +132,22 @@ def _launch(store: RunStore, template: Template, configs: Sequence[RunConfig], s
 
 def show_study(store: RunStore, name: str) -> None:
     """Draw a study, and keep it up to date while something in it moves."""
-    study = open_study(store, name)
-    moving = not study.is_over or is_scoring(store, study.sides, study.split)
-    follow(_show, store, name, study.is_over, moving=moving, fastest=2.0)
+    moving = _is_moving(store, open_study(store, name))
+    follow(_show, store, name, moving, moving=moving, fastest=2.0)
 
 
-def _show(store: RunStore, name: str, was_over: bool) -> None:
+def _is_moving(store: RunStore, study: Study) -> bool:
+    return not study.is_over or is_scoring(store, study.sides, study.split)
+
+
+def _show(store: RunStore, name: str, was_moving: bool) -> None:
     dispatch_seldom(store)
     try:
         study = open_study(store, name)
     except UserError:  # all its runs were deleted a moment ago
         st.query_params.pop("study", None)
         st.rerun()
-    if study.is_over != was_over:
+    if _is_moving(store, study) != was_moving:
         st.rerun()
     st.header(study.template.question, anchor=False)
     _show_progress(store, study)
@@ -156,6 +159,8 @@ def _show(store: RunStore, name: str, was_over: bool) -> None:
     found = show_verdict(store, sides, study.split)
     if found is not None:
         st.dataframe(tabulate(found), hide_index=True)
+        if reported := say_reported(find_experiment(study.template.experiment), sides):
+            st.caption(f"Reported by others: {reported}. Other data do not compare.")
         _show_downloads(store, study, found)
     show_sections(store, sides, found)
     _show_runs(study)

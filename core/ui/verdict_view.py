@@ -17,6 +17,7 @@ from core.studies.conclusion import Conclusion, conclude
 from core.studies.verdict import LEVEL
 
 SPLITS = {"val": "What the runs held back", "test": "Test split"}
+SPLIT = "compare-split"
 _scoring: dict[tuple[str, ...], "subprocess.Popen[bytes]"] = {}
 """Programs of this server that score runs, by runs and split; any visitor may wait for them."""
 
@@ -79,13 +80,12 @@ def _offer_scoring(sides: Sequence[Side], split: str, missing: int) -> None:
             "Look at the test split once, when recipes are settled: who chooses by it has no test split any more."
         )
 
-    def begin() -> None:
+    if st.button("Score them now", type="primary", icon=":material/fact_check:"):
         logs_folder().mkdir(parents=True, exist_ok=True)
         words = [sys.executable, "-m", "core", "compare", *key[1:], "--split", split]
         with log.open("wb") as file:
             _scoring[key] = subprocess.Popen(words, cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)
-
-    st.button("Score them now", type="primary", icon=":material/fact_check:", on_click=begin)
+        st.rerun()  # the page looks again and again from now on
 
 
 def tabulate(found: Conclusion) -> dict[str, list[str]]:

@@ -68,3 +68,26 @@ def test_a_question_becomes_a_verdict_a_report_and_a_link(
     other = open_tab().open(page.url.removeprefix(tab.server.url))
     expect(other.get_by_text(said)).to_be_visible()
     assert [each for each in tab.errors if "404" not in each] == []
+
+
+def test_a_cell_of_the_confusion_matrix_shows_its_pictures_and_the_epoch_moves(tab: Tab, tmp_path: Path) -> None:
+    pictures, core = tmp_path / "lungs", [sys.executable, "-m", "core"]
+    make = [*core, "data", "make", "chest", "--out", str(pictures), "--n", "120"]
+    train = [*core, "train", "chest", "--recipe", "quick", "--data", str(pictures), "--wait"]
+    for words in (make, train):
+        subprocess.run(words, cwd=PROJECT, check=True, capture_output=True)
+    page = tab.open("/inspect")
+    expect(page.get_by_text("Press a cell to see its pictures")).to_be_visible()
+    grid = page.get_by_test_id("stDataFrame").locator("canvas").first
+    expect(grid).to_be_visible()
+    size = grid.bounding_box()
+    assert size
+    page.mouse.click(size["x"] + size["width"] / 2, size["y"] + 53)
+    expect(page.get_by_text("pictures of NORMAL taken for NORMAL")).to_be_visible()
+    expect(page.get_by_test_id("stImage").locator("img").first).to_be_visible()
+    page.get_by_role("slider", name="After epoch").press("Home")
+    expect(page.get_by_text("right after epoch 1.")).to_be_visible()
+    assert "epoch=1" in page.url
+    page.get_by_role("tab", name="Calibration").click()
+    expect(page.get_by_text("Calibration error")).to_be_visible()
+    assert [each for each in tab.errors if "404" not in each] == []

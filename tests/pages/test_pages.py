@@ -418,6 +418,8 @@ def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
     assert parameter(app, "study") == [study.id]
     app.session_state["sides-tab"] = "Quality against cost"
     assert "beaten in both" in texts(checked(app.run())).lower()
+    app.session_state["sides-tab"] = "Picture by picture"
+    assert "on 40 of 40 pictures" in texts(checked(app.run()))
     app.session_state["sides-tab"] = "What differs"
     checked(app.run())
     assert list(app.table[0].value["Knob"]) == ["arm"]
@@ -448,7 +450,7 @@ def test_a_classifier_is_inspected_epoch_by_epoch(store: RunStore) -> None:
     assert "after epoch 1" in texts(app)
     assert app.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == 30
     for tab, words in (("Threshold", "cheapest threshold"), ("Calibration", "Calibration error"),
-                       ("Worst and best", "no file of its own"), ("ROC and precision", "ROC of class 1")):  # fmt: skip
+                       ("Worst and best", "image_not_supported"), ("ROC and precision", "ROC of class 1")):  # fmt: skip
         app.session_state["inspect-tab"] = tab
         assert words in texts(checked(app.run())), tab
     app.select_slider[0].set_value(2)
