@@ -62,8 +62,16 @@ def _check(runs: Sequence[Run]) -> None:
     without = [run.short_id for run in runs if not run.best_epoch]
     if without:
         raise UserError(f"Run {without[0]} has no weights yet; let it finish an epoch first.")
-    prints = {run.facts.get("fingerprint", "") for run in runs}
-    if len(prints) > 1:
+    check_data(runs)
+
+
+def check_data(runs: Sequence[Run]) -> None:
+    """See to it that runs were trained on the same data.
+
+    Raises:
+        UserError: If their fingerprints differ.
+    """
+    if len({run.facts.get("fingerprint", "") for run in runs}) > 1:
         raise UserError(
             "The runs were trained on different data, so a difference would be of the data as well; train them on "
             "the same."

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.engine.score import Score
 from core.runs.run import Run
-from core.studies.comparison import Rows, Side, comparable, compare, say_verdict, score_of, scores_of
+from core.studies.comparison import Rows, Side, check_data, comparable, compare, say_verdict, score_of, scores_of
 from core.studies.verdict import Verdict, correct_for_many
 
 
@@ -68,8 +68,10 @@ def conclude(sides: Sequence[Side], split: str, rows_of: Callable[[Run], Rows]) 
         rows_of: Returns the scores of each picture of the split by a run.
 
     Raises:
-        UserError: If the runs were not scored on the same pictures, or these have no scores of their own.
+        UserError: If the runs were trained on different data or not scored on the same pictures, or these have no
+            scores of their own.
     """
+    check_data([run for side in sides for run in side.runs])
     tables = [[rows_of(run) for run in side.runs] for side in sides]
     first = sides[0].runs[0]
     score = comparable(

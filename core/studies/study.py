@@ -11,7 +11,7 @@ from core.experiments import find_experiment
 from core.runs.launcher import launch
 from core.runs.queue import dispatch
 from core.runs.requirements import find_same
-from core.runs.run import FAILED, KILLED, Run
+from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.store import RunStore
 from core.studies.comparison import NOT_THE_ARM, Side
 from core.studies.templates import Line, Template, find_template
@@ -48,10 +48,10 @@ class Study:
 
     @property
     def sides(self) -> list[Side]:
-        """Return its runs with weights by side, in the template's order; a side without any is left out."""
+        """Return its finished runs by side, in the template's order; one that was stopped early would lie about it."""
         found: dict[tuple[str, float], list[Run]] = {}
         for run in self.runs:
-            if run.is_final and run.best_epoch:
+            if run.status == FINISHED and run.best_epoch:
                 found.setdefault((self.title_of(run), float(run.config.get("share", 1.0))), []).append(run)
         return [
             Side(title if share == 1 else f"{title}, {share:.3g} of the pictures", tuple(runs))

@@ -11,7 +11,7 @@ from core.cli import main
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.inference.scores import kept_scores
-from core.runs.run import FAILED, FINISHED, Run
+from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.store import RunStore
 from core.studies.band import band
 from core.studies.comparison import Rows
@@ -177,12 +177,21 @@ def test_no_more_runs_than_are_allowed_are_added(store: RunStore) -> None:
         extend_study(store, study, 200)
 
 
-def test_a_side_without_weights_is_left_out(store: RunStore) -> None:
+def test_runs_that_did_not_finish_are_left_out(store: RunStore) -> None:
     study = record(store, seeds=1)
-    run = store.create("reconstruction", {**study.runs[0].config, "seed": 1})
-    store.join_study(run.id, study.id, "val")
-    assert not open_study(store, study.id).is_over
-    store.finish(run.id, FAILED, "The disk is full.")
+    for seed, status in ((1, FAILED), (2, KILLED)):
+        run = store.create("reconstruction", {**study.runs[0].config, "seed": seed})
+        store.join_study(run.id, study.id, "val")
+        store.set_best(run.id, 1, {"psnr": 20.0})
+        assert not open_study(store, study.id).is_over
+        store.finish(run.id, status, "It was cut short.")
     again = open_study(store, study.id)
     assert again.is_over
     assert [len(side.runs) for side in again.sides] == [1, 1]
+
+
+def test_a_study_whose_data_changed_meanwhile_claims_nothing(store: RunStore) -> None:
+    study = record(store, seeds=1)
+    store.add_facts(study.runs[0].id, {"fingerprint": "other"})
+    with pytest.raises(UserError, match="different data"):
+        conclude(open_study(store, study.id).sides, "val", lambda run: rows_of(store, run))
