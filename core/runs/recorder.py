@@ -31,6 +31,7 @@ ACT_SECONDS = 1.0
 USAGE_SHARE = 0.01
 """The load is recorded when the attempt has become longer by this part."""
 JPEG_QUALITY = 90
+SENT_AGAIN = ("pictures", ANSWERS, "checkpoint/best")
 
 
 class StoreRecorder:
@@ -57,6 +58,9 @@ class StoreRecorder:
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
 
     def __enter__(self) -> Self:
+        for place in SENT_AGAIN:  # an earlier attempt may have died before it had sent them
+            if (self.store.folder(self.run_id) / place).exists():
+                self._publish(place)
         self._thread.start()
         return self
 

@@ -69,3 +69,11 @@ def test_pictures_of_class_folders_are_kept_under_their_class_and_name(store: Ru
         recorder.record_pictures(1, [SamplePicture(each, np.zeros((8, 8, 3), np.uint8)) for each in names])
     kept = sorted(each.name for each in (store.folder(run.id) / "pictures" / "00001").iterdir())
     assert kept == ["21_training.jpg", "NORMAL IM-0001.jpg", "PNEUMONIA IM-0001.jpg"]
+
+
+def test_what_an_attempt_that_died_had_not_sent_is_sent_by_the_next(slow: SlowStore) -> None:
+    run = slow.create("vessels", find_experiment("vessels").config(recipe="quick").as_values())
+    (slow.folder(run.id) / "pictures" / "00001").mkdir(parents=True)
+    with StoreRecorder(slow, run.id):
+        pass
+    assert slow.sent == {"pictures": 1}
