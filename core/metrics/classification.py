@@ -157,11 +157,19 @@ class ClassificationScores:
         return rows
 
     def per_picture(self) -> list[dict[str, float]]:
-        """Return ``correct`` (0 or 1), ``loss`` and ``prob_true`` of each picture, in order of :attr:`names`."""
+        """Return the scores of each picture, in order of :attr:`names`.
+
+        ``correct`` (0 or 1), ``loss`` and ``prob_true``, the true class's probability; with a positive class also
+        ``wanted``, whether it is of that class (0 or 1), and ``prob_wanted``, the probability that it is.
+        """
         probs, labels = self.probs, self.labels
         columns = (_answers(probs) == labels, _losses(probs, labels), probs[np.arange(len(labels)), labels])
         rows = zip(*(column.astype(np.float64).tolist() for column in columns), strict=True)
-        return [{"correct": right, "loss": loss, "prob_true": prob} for right, loss, prob in rows]
+        told = [{"correct": right, "loss": loss, "prob_true": prob} for right, loss, prob in rows]
+        if self.positive is not None:
+            for row, label, prob in zip(told, labels, probs[:, self.positive], strict=True):
+                row |= {"wanted": float(label == self.positive), "prob_wanted": float(prob)}
+        return told
 
     def reference(self) -> dict[str, float]:
         """Return nothing: what a person reaches on these pictures is not known."""

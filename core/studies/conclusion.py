@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from core.engine.score import Score
+from core.errors import UserError
 from core.runs.run import Run
 from core.studies.comparison import Rows, Side, check_data, comparable, compare, say_verdict, score_of, scores_of
-from core.studies.verdict import Verdict, correct_for_many
+from core.studies.verdict import Verdict, area_under_roc, compare_areas, correct_for_many
+
+AREA = "roc_auc"
 
 
 @dataclass(frozen=True)
@@ -74,21 +77,40 @@ def conclude(sides: Sequence[Side], split: str, rows_of: Callable[[Run], Rows]) 
     check_data([run for side in sides for run in side.runs])
     tables = [[rows_of(run) for run in side.runs] for side in sides]
     first = sides[0].runs[0]
-    score = comparable(
-        score_of(first),
-        [row for seeds in tables for rows in seeds for row in rows],
-    )
+    table = [row for seeds in tables for rows in seeds for row in rows]
+    if score_of(first).key == AREA and all("prob_wanted" in row for row in table):
+        return _conclude_areas(sides, split, tables, score_of(first))
+    score = comparable(score_of(first), table)
     values = [scores_of(rows, score.key) for rows in tables]
+    means = tuple(tuple(float(np.mean(seed)) for seed in seeds) for seeds in values)
     pairs = _pairs(sides)
     verdicts = [compare(values[one], values[other], score) for one, other in pairs]
+    return Conclusion(score, split, tuple(sides), means, _claims(sides, pairs, verdicts, score))
+
+
+def _conclude_areas(
+    sides: Sequence[Side], split: str, tables: Sequence[Sequence[Rows]], score: Score
+) -> Conclusion:  # fmt: skip
+    """Compare by the area under the ROC curve, which no picture has of its own."""
+    values = [scores_of(rows, "prob_wanted") for rows in tables]
+    labels = [row["wanted"] > 0 for row in tables[0][0]]
+    if min(sum(labels), len(labels) - sum(labels)) < 2:
+        raise UserError("There are not two pictures of the class and two others to compare on; give another split.")
+    means = tuple(tuple(area_under_roc(seed, labels) for seed in seeds) for seeds in values)
+    pairs = _pairs(sides)
+    verdicts = [compare_areas(values[one], values[other], labels) for one, other in pairs]
+    return Conclusion(score, split, tuple(sides), means, _claims(sides, pairs, verdicts, score))
+
+
+def _claims(
+    sides: Sequence[Side], pairs: Sequence[tuple[int, int]], verdicts: Sequence[Verdict], score: Score
+) -> tuple[Claim, ...]:
     corrected = correct_for_many([each.p for each in verdicts])
-    claims = tuple(
+    return tuple(
         Claim(sides[one].name, sides[other].name, verdict, p,
               say_verdict(verdict, sides[one].name, sides[other].name, score, p=p))
         for (one, other), verdict, p in zip(pairs, verdicts, corrected, strict=True)
     )  # fmt: skip
-    means = tuple(tuple(float(np.mean(seed)) for seed in seeds) for seeds in values)
-    return Conclusion(score, split, tuple(sides), means, claims)
 
 
 def _pairs(sides: Sequence[Side]) -> list[tuple[int, int]]:

@@ -74,20 +74,88 @@ def compare_means(first: ArrayLike, second: ArrayLike, *, level: float = LEVEL) 
     if pictures != arms[1].shape[1] or pictures < 2:
         raise ValueError(f"the arms were scored on {pictures} and {arms[1].shape[1]} pictures; two or more, the same")
     paired = arms[1].mean(axis=0) - arms[0].mean(axis=0)
-    difference, by_picture = float(paired.mean()), float(paired.var(ddof=1) / pictures)
-    by_seed = [float(arm.mean(axis=1).var(ddof=1) / len(arm)) if len(arm) > 1 else math.nan for arm in arms]
-    twice = [_interaction(arm) for arm in arms]
-    seeds = np.nansum(by_seed)
-    variance = max(by_picture, seeds, by_picture + seeds - sum(twice))
-    shares = [(by_picture, pictures - 1), *((each, len(arm) - 1) for each, arm in zip(by_seed, arms, strict=True))]
+    by_picture = [(float(paired.var(ddof=1) / pictures), pictures - 1)]
+    twice = sum(_interaction(arm) for arm in arms)
+    return _decide(float(paired.mean()), by_picture, [arm.mean(axis=1) for arm in arms], twice, pictures, level)
+
+
+def compare_areas(first: ArrayLike, second: ArrayLike, labels: ArrayLike, *, level: float = LEVEL) -> Verdict:
+    """Compare the areas under two arms' ROC curves.
+
+    An area is the mean, over pictures of the class, of the share of other pictures that it outranks, and likewise the
+    other way round (DeLong, DeLong and Clarke-Pearson, 1988): two means over pictures, to which the same two random
+    factors apply as in :func:`compare_means`.
+
+    Args:
+        first: ``(S, N)``, the probability of the class of each of N pictures by each of S ≥ 1 seeds.
+        second: ``(S', N)``, of the same pictures in the same order.
+        labels: ``(N,)``, whether each picture is of the class.
+        level: Of the interval.
+
+    Raises:
+        ValueError: If there are fewer than two pictures of the class or of others, or the two were not scored on
+            equally many.
+    """
+    wanted = np.asarray(labels, bool)
+    arms = [np.atleast_2d(np.asarray(each, np.float64)) for each in (first, second)]
+    if any(arm.shape[1] != len(wanted) for arm in arms) or min(wanted.sum(), (~wanted).sum()) < 2:
+        raise ValueError(f"{wanted.sum()} pictures of the class and {(~wanted).sum()} others; two or more of each")
+    parts = [_placements(arm, wanted) for arm in arms]
+    by_picture, twice = [], 0.0
+    for number in (0, 1):
+        paired = parts[1][number].mean(axis=0) - parts[0][number].mean(axis=0)
+        by_picture.append((float(paired.var(ddof=1) / len(paired)), len(paired) - 1))
+        twice += sum(_interaction(part[number]) for part in parts)
+    seeds = [part[0].mean(axis=1) for part in parts]
+    return _decide(float(seeds[1].mean() - seeds[0].mean()), by_picture, seeds, twice, len(wanted), level)
+
+
+def area_under_roc(values: ArrayLike, labels: ArrayLike) -> float:
+    """Return the area under the ROC curve of ``(N,)`` probabilities; ties count half."""
+    return float(_placements(np.atleast_2d(np.asarray(values, np.float64)), np.asarray(labels, bool))[0].mean())
+
+
+def _placements(arm: NDArray[np.float64], wanted: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return by seed, for pictures of the class and for the others, the share of the other kind each is apart from."""
+
+    def share_below(values: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+        ranked = np.sort(others)
+        below, up_to = np.searchsorted(ranked, values, "left"), np.searchsorted(ranked, values, "right")
+        share: NDArray[np.float64] = (below + up_to) / (2 * len(others))
+        return share
+
+    inside = np.stack([share_below(row[wanted], row[~wanted]) for row in arm])
+    outside = np.stack([share_below(-row[~wanted], -row[wanted]) for row in arm])
+    return inside, outside
+
+
+def _decide(
+    difference: float, by_picture: Sequence[tuple[float, int]], seeds: Sequence[NDArray[np.float64]], twice: float,
+    pictures: int, level: float,
+) -> Verdict:  # fmt: skip
+    """Add up what makes a difference uncertain.
+
+    Args:
+        difference: Second − first.
+        by_picture: Variances that other pictures stand for, with their degrees of freedom.
+        seeds: Score of each seed, by arm.
+        twice: Variance that is in both parts, and counts once.
+        pictures: How many there are.
+        level: Of the interval.
+    """
+    of_pictures = sum(each for each, _ in by_picture)
+    by_seed = [float(arm.var(ddof=1) / len(arm)) if len(arm) > 1 else math.nan for arm in seeds]
+    of_seeds = float(np.nansum(by_seed))
+    variance = max(of_pictures, of_seeds, of_pictures + of_seeds - twice)
+    shares = [*by_picture, *((each, len(arm) - 1) for each, arm in zip(by_seed, seeds, strict=True))]
     doubt = sum(part**2 / freedom for part, freedom in shares if freedom and part > 0)
     degrees = variance**2 / doubt if doubt else float(pictures - 1)
     error = math.sqrt(variance)
     reach = error * float(t.ppf((1 + level) / 2, degrees))
     p = float(2 * t.sf(abs(difference) / error, degrees)) if error else float(difference == 0)
     return Verdict(
-        difference, difference - reach, difference + reach, level, p, pictures, (len(arms[0]), len(arms[1])),
-        by_picture, float(sum(by_seed)), degrees,
+        difference, difference - reach, difference + reach, level, p, pictures, (len(seeds[0]), len(seeds[1])),
+        of_pictures, float(sum(by_seed)), degrees,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from core.inference.scores import kept_scores
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.studies.comparison import Side
+from core.studies.conclusion import AREA
 from core.studies.costs import COSTS, costs_of, pareto_front
 from core.ui.chart import show_chart
 from core.ui.curves import draw_costs, draw_sides
@@ -125,6 +126,11 @@ def _drawn(store: RunStore, side: Side) -> dict[int, Path]:
     """Return the folders of a side's sample pictures by epoch; of its first seed."""
     root = store.fetch(side.runs[0].id, "pictures")
     return {int(each.name): each for each in root.iterdir() if each.name.isdigit()} if root.is_dir() else {}
+
+
+def of_single_pictures(score: Score) -> Score:
+    """Return what single pictures are told apart by: the score, or the true class's probability where it is an area."""
+    return Score("prob_true", "Probability of the true class", "") if score.key == AREA else score
 
 
 def show_disagreements(store: RunStore, sides: Sequence[Side], split: str, score: Score) -> None:

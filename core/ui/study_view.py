@@ -20,7 +20,7 @@ from core.studies.report import say_reported, write_report
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.table import write_curves
 from core.studies.templates import Template, templates
-from core.ui.side_view import show_bands, show_costs, show_disagreements, show_pictures
+from core.ui.side_view import of_single_pictures, show_bands, show_costs, show_disagreements, show_pictures
 from core.ui.verdict_view import SPLITS, is_scoring, show_verdict, tabulate
 from core.ui.viewers import follow
 from core.ui.wording import say_data, say_duration, say_when
@@ -207,7 +207,7 @@ def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | No
             elif found is None:
                 st.caption("Appears with the verdict.")
             elif name == "Picture by picture":
-                show_disagreements(store, sides, found.split, found.score)
+                show_disagreements(store, sides, found.split, of_single_pictures(found.score))
             else:
                 show_costs(store, sides, found.means, found.score)
 

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import ttest_rel, wilcoxon
+from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-from core.studies.verdict import Verdict, compare_means, correct_for_many, exact_mcnemar, say_what_would_settle
+from core.studies.verdict import (
+    Verdict,
+    area_under_roc,
+    compare_areas,
+    compare_means,
+    correct_for_many,
+    exact_mcnemar,
+    say_what_would_settle,
+)
 
 STUDIES = 1000
 SETTINGS = [
@@ -46,6 +55,48 @@ def test_the_interval_holds_a_true_difference_in_93_to_97_percent(setting: tuple
     found = verdicts(setting, 0.03)
     held = np.mean([each.low <= 0.03 <= each.high for each in found])
     assert 0.93 <= held <= 0.97
+
+
+def simulate_areas(
+    rng: np.random.Generator, seeds: int, wanted: NDArray[np.bool_], gap: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw two arms' answers: a picture's ease is shared, each arm and seed adds noise, seeds differ in their skill."""
+    ease = rng.normal(0, 1, len(wanted))
+    arms = []
+    for extra in (0.0, gap):
+        skill = 1.5 + extra + rng.normal(0, 0.05, (seeds, 1))
+        own = rng.normal(0, 0.5, len(wanted)) + rng.normal(0, 0.3, (seeds, len(wanted)))
+        arms.append(skill * wanted + ease + own)
+    return arms[0], arms[1]
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_areas_claim_no_difference_that_is_none_and_hold_a_true_one(seeds: int) -> None:
+    rng, wanted = np.random.default_rng(3), np.arange(300) < 120
+    claimed = sum(compare_areas(*simulate_areas(rng, seeds, wanted, 0.0), wanted).is_decided for _ in range(STUDIES))
+    assert claimed <= 0.05 * STUDIES
+    many = np.arange(40_000) < 16_000
+    true = float(np.mean([compare_areas(*simulate_areas(rng, 1, many, 0.2), many).difference for _ in range(40)]))
+    found = [compare_areas(*simulate_areas(rng, seeds, wanted, 0.2), wanted) for _ in range(STUDIES)]
+    assert 0.93 <= np.mean([each.low <= true <= each.high for each in found]) <= 0.975
+
+
+def test_an_area_is_scikit_learns_and_its_variance_delongs() -> None:
+    rng = np.random.default_rng(1)
+    wanted = rng.random(80) < 0.4
+    first = (wanted + rng.normal(0, 1, 80)).round(1)
+    second = (wanted + rng.normal(0, 1, 80)).round(1)
+    verdict = compare_areas(first, second, wanted)
+    areas = [roc_auc_score(wanted, each) for each in (first, second)]
+    assert [area_under_roc(each, wanted) for each in (first, second)] == pytest.approx(areas)
+    assert verdict.difference == pytest.approx(areas[1] - areas[0])
+    drawn = []
+    for _ in range(2000):  # a bootstrap within the classes
+        chosen = np.concatenate([rng.choice(np.flatnonzero(wanted == each), (wanted == each).sum()) for each in (0, 1)])
+        drawn.append(roc_auc_score(wanted[chosen], second[chosen]) - roc_auc_score(wanted[chosen], first[chosen]))
+    assert verdict.from_pictures == pytest.approx(np.var(drawn), rel=0.15)
+    with pytest.raises(ValueError, match="two or more of each"):
+        compare_areas(first[:3], second[:3], [True, False, False])
 
 
 def test_with_one_seed_each_it_is_the_paired_t_test() -> None:
