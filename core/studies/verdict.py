@@ -84,7 +84,7 @@ def compare_areas(first: ArrayLike, second: ArrayLike, labels: ArrayLike, *, lev
 
     An area is the mean, over pictures of the class, of the share of other pictures that it outranks, and likewise the
     other way round (DeLong, DeLong and Clarke-Pearson, 1988): two means over pictures, to which the same two random
-    factors apply as in :func:`compare_means`.
+    factors apply as in :func:`compare_means`. What the two have only together is left in both, on the safe side.
 
     Args:
         first: ``(S, N)``, the probability of the class of each of N pictures by each of S ≥ 1 seeds.
@@ -101,13 +101,12 @@ def compare_areas(first: ArrayLike, second: ArrayLike, labels: ArrayLike, *, lev
     if any(arm.shape[1] != len(wanted) for arm in arms) or min(wanted.sum(), (~wanted).sum()) < 2:
         raise ValueError(f"{wanted.sum()} pictures of the class and {(~wanted).sum()} others; two or more of each")
     parts = [_placements(arm, wanted) for arm in arms]
-    by_picture, twice = [], 0.0
+    by_picture = []
     for number in (0, 1):
         paired = parts[1][number].mean(axis=0) - parts[0][number].mean(axis=0)
         by_picture.append((float(paired.var(ddof=1) / len(paired)), len(paired) - 1))
-        twice += sum(_interaction(part[number]) for part in parts)
     seeds = [part[0].mean(axis=1) for part in parts]
-    return _decide(float(seeds[1].mean() - seeds[0].mean()), by_picture, seeds, twice, len(wanted), level)
+    return _decide(float(seeds[1].mean() - seeds[0].mean()), by_picture, seeds, 0.0, len(wanted), level)
 
 
 def area_under_roc(values: ArrayLike, labels: ArrayLike) -> float:
