@@ -47,6 +47,7 @@ def add_compare_command(
 def _add_files(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--html", default="", metavar="FILE", help="write a report there that opens without a network")
     sub.add_argument("--no-pictures", action="store_true", help="leave sample predictions out of the report")
+    sub.add_argument("--remark", action="append", default=[], metavar="TEXT", help="a sentence of yours for the report")
     sub.add_argument("--csv", default="", metavar="FILE", help="write all their curves there")
 
 
@@ -85,7 +86,7 @@ def _print_conclusion(
         text = write_report(
             store, found, question=about.question if about else "Which of these is better?",
             title=about.title if about else "Runs compared by hand", why=about.why if about else "",
-            pictures=not options.no_pictures,
+            remarks=options.remark, pictures=not options.no_pictures,
         )  # fmt: skip
         Path(options.html).write_text(text, encoding="utf-8")
     if options.json:
