@@ -5,6 +5,8 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -17,7 +19,9 @@ from core.ui.opened import open_store
 from core.ui.tracking import load_tracking
 from core.ui.wording import say_duration, title_of_score
 
-PRESSED, STARTED, ESTIMATES = "train-pressed", "train-started", "train-estimates"
+PRESSED, STARTED, ESTIMATES, COUNT = "train-pressed", "train-started", "train-estimates", "train-count"
+MOST = 20
+"""Runs that one press starts at most."""
 FRESH = 30.0
 """Seconds after which a press that led to nothing, because its visitor left the page, is forgotten."""
 
@@ -53,8 +57,9 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
     A callback notes the press and the session keeps what was started: what draws the page may be broken off by another
     message of the browser at any moment, and a press is never lost by that nor its run left without its page.
     """
+    label = f"Start {count} trainings" if (count := int(st.session_state.get(COUNT, 1))) > 1 else "Start training"
     st.button(
-        "Start training", type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch",
+        label, type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch",
         on_click=_note_press,
     )  # fmt: skip
     if config is None:
@@ -65,12 +70,17 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
     load_tracking()
     from core.runs.launcher import command_of  # noqa: PLC0415 - comes with MLflow
 
-    command = command_of(choice.slug, config)
-    _show_estimate(command)
+    configs = [replace(config, seed=config.seed + number) for number in range(min(count, 2**31 - config.seed))]
+    commands = [command_of(choice.slug, each) for each in configs]
+    _show_estimate(commands[0])
+    st.number_input(
+        "Runs, each with a further seed", 1, MOST, key=COUNT, persist_state="session",
+        help="What differs between them is chance; Compare draws them as one band.",
+    )  # fmt: skip
     st.caption("The same from a terminal:")
-    st.code(command, language="bash", wrap_lines=True)
+    st.code("\n".join(commands), language="bash", wrap_lines=True)
     if time.monotonic() - st.session_state.get(PRESSED, -FRESH) < FRESH:
-        _start(choice.slug, config)
+        _start(choice.slug, configs)
 
 
 def _show_estimate(command: str) -> None:
@@ -110,14 +120,16 @@ def _note_press() -> None:
     st.session_state[PRESSED] = time.monotonic()
 
 
-def _start(slug: str, config: RunConfig) -> None:
+def _start(slug: str, configs: Sequence[RunConfig]) -> None:
     from core.runs.launcher import launch  # noqa: PLC0415 - comes with MLflow
 
     with st.spinner("Starting …"):
         store = open_store()
         st.session_state.pop(PRESSED)  # nothing is drawn from here to the end: it cannot be broken off
         try:
-            st.session_state[STARTED] = launch(store, slug, config).short_id
+            for each in configs:
+                run = launch(store, slug, each)
+                st.session_state.setdefault(STARTED, run.short_id)
         except (UserError, OSError) as error:
             st.error(f"The run could not be started. {error}", icon=":material/error:")
             return

@@ -222,6 +222,18 @@ def test_start_launches_and_leads_to_the_run(store: RunStore, monkeypatch: pytes
     assert parameter(app, "run") == [run.short_id]
 
 
+def test_one_press_starts_runs_with_further_seeds(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.queue.ProcessExecutor.start", lambda *_: None)
+    app = open_page("train", experiment="vessels", recipe="quick", seed="4")
+    app.number_input(key="train-count").set_value(3)
+    checked(app.run())
+    assert "--seed 6" in app.code[0].value
+    checked(button(app, "Start 3 trainings").click().run())
+    runs = sorted(store.runs(), key=lambda run: run.config["seed"])
+    assert [run.config["seed"] for run in runs] == [4, 5, 6]
+    assert parameter(app, "run") == [runs[0].short_id]
+
+
 def test_a_start_that_was_broken_off_leads_to_its_run_when_the_page_is_drawn_again(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
