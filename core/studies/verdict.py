@@ -202,4 +202,4 @@ def say_what_would_settle(verdict: Verdict) -> str:
     if allowed > verdict.from_seeds:
         more = math.ceil(verdict.pictures * verdict.from_pictures / (allowed - verdict.from_seeds)) - verdict.pictures
         return f"About {max(1, more):,} more pictures would probably settle it; more seeds alone would not."
-    return "Neither a few more seeds nor more pictures would settle it: the difference is too small to matter here."
+    return "More seeds or more pictures alone would not settle it; it would take both."
