@@ -16,9 +16,10 @@ SHOWN = 3
 def show_card(experiment: Experiment) -> DeltaGenerator:
     """Draw a card and return the place of its scores, which need the store and come later."""
     with st.container(border=True, key=f"card-{experiment.slug}"):
-        picture, words = st.columns([2, 3], gap="small")
         path = PROJECT / "assets" / f"{experiment.slug}.jpg"
+        words = st.container()
         if path.exists():
+            picture, words = st.columns([2, 3], gap="small")
             picture.image(path, width="stretch", alt=f"An example for {experiment.title}")
         with words:
             st.subheader(experiment.title, anchor=False)
