@@ -2,6 +2,7 @@
 
 import html
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from core.cli import main
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.inference.scores import kept_scores
+from core.runs.requirements import find_same
 from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.store import RunStore
 from core.studies.band import band
@@ -195,3 +197,15 @@ def test_a_study_whose_data_changed_meanwhile_claims_nothing(store: RunStore) ->
     store.add_facts(study.runs[0].id, {"fingerprint": "other"})
     with pytest.raises(UserError, match="different data"):
         conclude(open_study(store, study.id).sides, "val", lambda run: rows_of(store, run))
+
+
+def test_a_run_from_before_a_knob_came_is_known_again(store: RunStore) -> None:
+    (config, *_) = plan(SKIPS, seeds=[0], recipe="quick")
+    values = config.as_values()
+    values.pop("share")
+    run = store.create("reconstruction", values)
+    found = find_same(store, "reconstruction", config)
+    assert found is not None
+    assert found.id == run.id
+    assert find_same(store, "reconstruction", replace(config, share=0.5)) is None
+    assert find_same(store, "reconstruction", replace(config, seed=1)) is None
