@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli_runs import pair, place_of_data, print_json
+from core.errors import UserError
 
 if TYPE_CHECKING:
     from core.runs.run import Run
@@ -77,6 +78,9 @@ def _print_conclusion(
         return score(store, run, split).rows
 
     split = options.split
+    for path in filter(None, (options.csv, options.html)):
+        if not Path(path).absolute().parent.is_dir():
+            raise UserError(f"{path} cannot be written: there is no such folder; make it first.")
     if options.csv:
         with Path(options.csv).open("w", newline="", encoding="utf-8") as file:
             write_curves(store, sides, file)
@@ -107,6 +111,8 @@ def make_study(options: argparse.Namespace) -> int:
     from core.studies.study import extend_study, open_study, studies
     from core.studies.templates import find_template
 
+    if options.seeds < 0:
+        raise UserError(f"seeds was given as {options.seeds}; a whole number of at least 1 is allowed.")
     store = RunStore()
     if options.template == "list":
         return _list_studies(studies(store.runs()), options)

@@ -34,9 +34,12 @@ FAILED, ASKING = "study-failed", "study-asking"
 def choose_study(runs: Sequence[Run]) -> str:
     """Draw the choice among the studies that are there; return the chosen one's id, empty where there is none."""
     known = {each.id: each for each in studies(runs)}
+    asked = st.query_params.get("study", "")
+    if asked and asked not in known:
+        st.warning(f"There is no study {asked} here: it was made in another place, or its runs were deleted.",
+                   icon=":material/link_off:")  # fmt: skip
     if not known:
         return ""
-    asked = st.query_params.get("study", "")
     if asked in known and st.session_state.get(STUDY) not in known:
         st.session_state[STUDY] = asked
     if st.session_state.get(STUDY) not in known:

@@ -423,6 +423,7 @@ def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
     assert app.selectbox(key="study-template").value == "pets-encoders"
     assert "6 runs of 2 sides" in texts(app)
     study = record_runs_of_study(store, seeds=2)
+    assert "There is no study gone-01234567 here" in texts(open_page("compare", study="gone-01234567"))
     app = open_page("compare", study=study.id)
     assert study.template.question in texts(app)
     assert "4 of 4 runs have ended" in texts(app)

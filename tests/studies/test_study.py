@@ -86,6 +86,18 @@ def test_a_wrong_name_gets_a_hint(home: Path, capsys: pytest.CaptureFixture[str]
     assert "There is no study" in capsys.readouterr().err
 
 
+def test_wrong_words_are_said_in_a_sentence(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+    study = record(store, seeds=1)
+    for words, said in (
+        (["study", "pets-encoders", "--seeds", "-1"], "at least 1"),
+        (["study", study.id, "--html", "/no/such/place.html"], "there is no such folder"),
+        (["study", "pets-encoders", "--share", "2"], "share was given as 2"),
+    ):
+        assert main(words) == 2, words
+        told = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said in told
+
+
 def test_a_study_is_its_runs_and_says_what_comes_of_them(store: RunStore) -> None:
     study = record(store)
     assert [each.id for each in studies(store.runs())] == [study.id]
