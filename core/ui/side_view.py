@@ -14,7 +14,7 @@ from core.inference.scores import kept_scores
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.studies.comparison import Side
-from core.studies.conclusion import AREA
+from core.studies.conclusion import AREA, Conclusion
 from core.studies.costs import COSTS, costs_of, pareto_front
 from core.ui.chart import show_chart
 from core.ui.curves import draw_costs, draw_sides
@@ -126,6 +126,31 @@ def _drawn(store: RunStore, side: Side) -> dict[int, Path]:
     """Return the folders of a side's sample pictures by epoch; of its first seed."""
     root = store.fetch(side.runs[0].id, "pictures")
     return {int(each.name): each for each in root.iterdir() if each.name.isdigit()} if root.is_dir() else {}
+
+
+def shares_of(sides: Sequence[Side]) -> list[float]:
+    """Return the parts of the training pictures that sides were trained on, each once, the smallest first."""
+    return sorted({float(side.runs[0].config.get("share", 1.0)) for side in sides})
+
+
+def show_amounts(found: Conclusion) -> None:
+    """Draw the score of each line of a study against the part of the training pictures that it was trained on."""
+    lines: dict[str, list[tuple[float, Sequence[float]]]] = {}
+    for side, means in zip(found.sides, found.means, strict=True):
+        share = float(side.runs[0].config.get("share", 1.0))
+        lines.setdefault(side.name.rpartition(", ")[0] if share < 1 else side.name, []).append((share, means))
+    drawn = [(name, seeds_along(points)) for name, points in lines.items()]
+    figure = draw_sides(drawn, along="share of the training pictures", log=False)
+    show_chart(figure, key="sides-amounts", alt=f"{found.score.title} against the share of the training pictures")
+    st.caption("Where a line still rises, more pictures are worth more than another network.")
+
+
+def seeds_along(points: Sequence[tuple[float, Sequence[float]]]) -> list[AnyCurve]:
+    """Return a curve for each seed along the shares that all of them were trained on."""
+    ordered = sorted(points)
+    places = np.array([each[0] for each in ordered])
+    seeds = min(len(each[1]) for each in ordered)
+    return [(places, np.array([each[1][seed] for each in ordered])) for seed in range(seeds)]
 
 
 def of_single_pictures(score: Score) -> Score:

@@ -20,7 +20,15 @@ from core.studies.report import say_reported, write_report
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.table import write_curves
 from core.studies.templates import Template, templates
-from core.ui.side_view import of_single_pictures, show_bands, show_costs, show_disagreements, show_pictures
+from core.ui.side_view import (
+    of_single_pictures,
+    shares_of,
+    show_amounts,
+    show_bands,
+    show_costs,
+    show_disagreements,
+    show_pictures,
+)
 from core.ui.verdict_view import SPLITS, is_scoring, show_verdict, tabulate
 from core.ui.viewers import follow
 from core.ui.wording import say_data, say_duration, say_when
@@ -195,7 +203,8 @@ def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | No
         found: What is concluded of them; None before they were scored.
     """
     kind = find_experiment(sides[0].runs[0].slug).kind_of(str(sides[0].runs[0].config["arm"]))
-    names = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs")
+    amounts = ("Amount of data",) if len(shares_of(sides)) > 1 else ()
+    names = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", *amounts)
     tabs = st.tabs(names, key="sides-tab", on_change="rerun")
     for name, tab in zip(names, tabs, strict=True):
         if not tab.open:
@@ -209,6 +218,8 @@ def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | No
                 st.table(_by_side(sides, differences(sides)), border="horizontal")
             elif found is None:
                 st.caption("Appears with the verdict.")
+            elif name == "Amount of data":
+                show_amounts(found)
             elif name == "Picture by picture":
                 show_disagreements(store, sides, found.split, of_single_pictures(found.score))
             else:

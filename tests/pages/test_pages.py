@@ -438,6 +438,14 @@ def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
     assert list(app.table[0].value["Knob"]) == ["arm"]
 
 
+def test_what_more_pictures_are_worth_is_drawn(store: RunStore) -> None:
+    record_runs_of_study(store, seeds=2)
+    study = record_runs_of_study(store, seeds=2, share=0.5)
+    app = open_page("compare", study=study.id)
+    app.session_state["sides-tab"] = "Amount of data"
+    assert "Where a line still rises" in texts(checked(app.run()))
+
+
 def test_a_study_that_nobody_scored_offers_to(store: RunStore) -> None:
     study = record_runs_of_study(store, seeds=2)
     for run in study.runs:
