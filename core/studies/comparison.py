@@ -163,15 +163,16 @@ def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: f
     probability = verdict.p if p is None else p
     one, other = verdict.seeds
     seeds = f"{one} and {other} seeds" if one != other else f"{one} seed{'s' if one > 1 else ''} each"
-    basis = f"{100 * verdict.level:.0f} % interval {verdict.low:+.3g} to {verdict.high:+.3g}; {seeds}, paired over "
-    basis += f"{verdict.pictures:,} pictures"
-    title = score.title
+    paired = f"{seeds}, paired over {verdict.pictures:,} pictures"
+    title, level = score.title, f"{100 * verdict.level:.0f} % interval"
     if verdict.is_decided and probability < 1 - verdict.level:
         better = second if (verdict.difference > 0) == score.higher_is_better else first
         worse = first if better == second else second
+        low, high = sorted((abs(verdict.low), abs(verdict.high)))
+        basis = f"{level} {low:.3g} to {high:.3g}; {paired}"
         said = f"{better} is better than {worse} by {abs(verdict.difference):.3g} in {title} ({basis})."
     else:
-        found = f"{verdict.difference:+.3g} ({basis})"
+        found = f"{verdict.difference:+.3g} ({level} {verdict.low:+.3g} to {verdict.high:+.3g}; {paired})"
         said = f"No difference between {first} and {second} can be claimed in {title}: {found}."
         settle = say_what_would_settle(verdict)
         said += f" {settle}" if settle else ""

@@ -78,8 +78,10 @@ def test_a_claim_is_made_only_where_the_interval_leaves_zero_out() -> None:
     better = say_verdict(compare_means(arms[0], arms[1]), "U-Net", "W-Net", DICE)
     assert better.startswith("W-Net is better than U-Net by 0.05")
     assert "3 seeds each, paired over 300 pictures" in better
+    assert "95 % interval 0.04" in better
     worse = say_verdict(compare_means(arms[1], arms[0]), "W-Net", "U-Net", DICE)
     assert worse.startswith("W-Net is better than U-Net by 0.05")
+    assert "95 % interval 0.04" in worse  # of what the better one is ahead by, whichever of them was named first
     error = Score("error", "Error", "", higher_is_better=False)
     assert say_verdict(compare_means(arms[0], arms[1]), "A", "B", error).startswith("A is better than B")
     none = say_verdict(compare_means(arms[0], arms[1]), "A", "B", DICE, p=0.2)
