@@ -48,26 +48,42 @@ class Study:
 
     @property
     def sides(self) -> list[Side]:
-        """Return its finished runs by side, in the template's order; one that was stopped early would lie about it."""
-        found: dict[tuple[str, float], list[Run]] = {}
+        """Return its finished runs by side, in the template's order whichever were trained first.
+
+        One that was stopped early would lie about its side, so it is left out; those that were prolonged are a side of
+        their own.
+        """
+        found: dict[tuple[float, int, str, int], list[Run]] = {}
         for run in self.runs:
             if run.status == FINISHED and run.best_epoch:
-                found.setdefault((self.title_of(run), float(run.config.get("share", 1.0))), []).append(run)
+                share, epochs = float(run.config.get("share", 1.0)), int(run.config["epochs"])
+                found.setdefault((-share, self._place_of(run), self.title_of(run), epochs), []).append(run)
+        usual = {key[:3]: min(each[3] for each in found if each[:3] == key[:3]) for key in found}
         return [
-            Side(title if share == 1 else f"{title}, {share:.3g} of the pictures", tuple(runs))
-            for (title, share), runs in found.items()
-        ]
+            Side(
+                title + (f", {epochs} epochs" if epochs != usual[share, place, title] else "")
+                + (f", {-share:.3g} of the pictures" if share != -1 else ""),
+                tuple(runs),
+            )
+            for (share, place, title, epochs), runs in sorted(found.items(), key=lambda each: each[0])
+        ]  # fmt: skip
 
     def title_of(self, run: Run) -> str:
         """Return the name of the line of the template that a run belongs to; its arm if the template has changed."""
-        experiment = find_experiment(run.slug)
-        for line in self.template.lines:
+        place, lines = self._place_of(run), self.template.lines
+        if place == len(lines):
+            return str(run.config["arm"])
+        return lines[place].title or find_experiment(run.slug).arm(lines[place].arm).title
+
+    def _place_of(self, run: Run) -> int:
+        """Return which line of the template a run belongs to; the number of lines if it is none of them."""
+        for place, line in enumerate(self.template.lines):
             recipe = line.recipe or run.config["recipe"]
             changed = {name: str(run.config.get(name)) for name in line.changes}
             wanted = {name: str(value) for name, value in line.changes.items()}
             if (line.arm, recipe, wanted) == (run.config["arm"], run.config["recipe"], changed):
-                return line.title or experiment.arm(line.arm).title
-        return str(run.config["arm"])
+                return place
+        return len(self.template.lines)
 
 
 def plan(

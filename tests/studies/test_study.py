@@ -112,6 +112,22 @@ def test_a_study_is_its_runs_and_says_what_comes_of_them(store: RunStore) -> Non
     assert [len(each) for each in found.means] == [3, 3]
 
 
+def test_the_measure_is_the_templates_first_side_even_where_another_was_trained_before(store: RunStore) -> None:
+    study = record(store, seeds=1)
+    first, second = study.runs
+    store.set_order(second.id, first.order - 1)
+    again = open_study(store, study.id)
+    assert [run.id for run in again.runs] == [second.id, first.id]
+    assert [side.runs[0].id for side in again.sides] == [first.id, second.id]
+
+
+def test_a_run_that_was_prolonged_is_a_side_of_its_own(store: RunStore) -> None:
+    study = record(store, seeds=2)
+    store.set_epochs(study.runs[0].id, 99)
+    sides = open_study(store, study.id).sides
+    assert [(side.name.partition(", ")[2], len(side.runs)) for side in sides] == [("", 1), ("99 epochs", 1), ("", 2)]
+
+
 def test_sides_of_a_smaller_share_are_compared_with_their_like(store: RunStore) -> None:
     record(store)
     study = record(store, gap=-1.0, share=0.5)
