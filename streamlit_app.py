@@ -5,11 +5,12 @@ from pathlib import Path
 import streamlit as st
 from starlette.routing import Mount, Route
 
+from core.ui.downloads import PLACE, build_downloads
 from core.ui.server import LazyGradio, send_plotly
 
 demos = LazyGradio()
 app = st.App(
     Path(__file__).resolve().parent / "pages" / "main.py",
-    routes=[Mount("/gradio", demos), Route("/plotly.min.js", send_plotly)],
+    routes=[Mount("/gradio", demos), Mount(PLACE, build_downloads()), Route("/plotly.min.js", send_plotly)],
     lifespan=demos.lifespan,
 )

@@ -14,8 +14,8 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from core.runs.run import Run
     from core.runs.store import RunStore
-    from core.studies.comparison import Side
     from core.studies.study import Study
+    from core.studies.subject import Subject
     from core.studies.templates import Template
 
 
@@ -55,16 +55,13 @@ def _add_files(sub: argparse.ArgumentParser) -> None:
 def compare_runs(options: argparse.Namespace) -> int:
     """Score the runs on a split, picture by picture, and print what may be claimed."""
     from core.runs.store import RunStore
-    from core.studies.comparison import group
+    from core.studies.subject import find_subject
 
     store = RunStore()
-    sides = group([store.get(each) for each in dict.fromkeys(options.runs)])
-    return _print_conclusion(store, sides, options)
+    return _print_conclusion(store, find_subject(store, runs=options.runs, split=options.split), options)
 
 
-def _print_conclusion(
-    store: "RunStore", sides: "list[Side]", options: argparse.Namespace, study: "Study | None" = None
-) -> int:
+def _print_conclusion(store: "RunStore", subject: "Subject", options: argparse.Namespace, *, study: str = "") -> int:
     from core.inference.scores import kept_scores, score
     from core.studies.comparison import Rows, as_json
     from core.studies.conclusion import conclude
@@ -77,25 +74,20 @@ def _print_conclusion(
                   file=sys.stderr)  # fmt: skip
         return score(store, run, split).rows
 
-    split = options.split
+    split, sides = subject.split, subject.sides
     for path in filter(None, (options.csv, options.html)):
         if not Path(path).absolute().parent.is_dir():
             raise UserError(f"{path} cannot be written: there is no such folder; make it first.")
     if options.csv:
         with Path(options.csv).open("w", newline="", encoding="utf-8") as file:
-            write_curves(store, sides, file)
+            write_curves(store, [(side.name, run) for side in sides for run in side.runs], file)
     found = conclude(sides, split, rows_of)
     if options.html:
-        about = study.template if study else None
-        text = write_report(
-            store, found, question=about.question if about else "Which of these is better?",
-            title=about.title if about else "Runs compared by hand", why=about.why if about else "",
-            remarks=options.remark, pictures=not options.no_pictures,
-        )  # fmt: skip
+        text = write_report(store, subject, found, remarks=options.remark, pictures=not options.no_pictures)
         Path(options.html).write_text(text, encoding="utf-8")
     if options.json:
         return print_json({
-            **({"study": study.id} if study else {}), "score": found.score.key, "split": split,
+            **({"study": study} if study else {}), "score": found.score.key, "split": split,
             "sides": [as_json(side) | {"means": means} for side, means in zip(sides, found.means, strict=True)],
             "verdicts": [each.as_json() for each in found.claims],
         })  # fmt: skip
@@ -109,6 +101,7 @@ def make_study(options: argparse.Namespace) -> int:
     """Launch a study, or show and extend one that is there."""
     from core.runs.store import RunStore
     from core.studies.study import extend_study, open_study, studies
+    from core.studies.subject import subject_of_study
     from core.studies.templates import find_template
 
     if options.seeds < 0:
@@ -128,7 +121,7 @@ def make_study(options: argparse.Namespace) -> int:
     options.split = options.split or study.split
     if not study.is_over or len(study.sides) < 2:
         return _print_runs(study, options)
-    return _print_conclusion(store, study.sides, options, study)
+    return _print_conclusion(store, subject_of_study(study, options.split), options, study=study.id)
 
 
 def _launch(store: "RunStore", template: "Template", options: argparse.Namespace) -> "Study":

@@ -21,6 +21,7 @@ page = st.navigation(
         "Compare": [
             st.Page("compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("inspect.py", title="Inspect", icon=":material/troubleshoot:"),
+            st.Page("reports.py", title="Reports", icon=":material/article:"),
         ],
         "Try": [st.Page("predict.py", title="Predict", icon=":material/image_search:")],
         "System": [st.Page("system.py", title="System", icon=":material/memory:")],

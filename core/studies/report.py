@@ -18,6 +18,7 @@ from core.studies.band import AnyCurve, band
 from core.studies.comparison import Side, differences
 from core.studies.conclusion import Conclusion
 from core.studies.costs import COSTS, costs_of, pareto_front
+from core.studies.subject import Subject
 from core.studies.verdict import LEVEL
 
 if TYPE_CHECKING:
@@ -30,17 +31,14 @@ MOST_PICTURES = 4
 
 
 def write_report(
-    store: RunStore, found: Conclusion, *, question: str, title: str, why: str = "", remarks: Sequence[str] = (),
-    pictures: bool = True,
-) -> str:  # fmt: skip
+    store: RunStore, subject: Subject, found: Conclusion, *, remarks: Sequence[str] = (), pictures: bool = True
+) -> str:
     """Return a self-contained HTML document.
 
     Args:
         store: Where the runs are recorded.
-        found: What is concluded of them.
-        question: The headline.
-        title: Of the kind of study.
-        why: What the answer is good for, and what to beware of.
+        subject: What was asked.
+        found: What is concluded of it.
         remarks: Further sentences for the findings.
         pictures: Whether sample predictions stand in it; not for a report of pictures that must not be passed on.
     """
@@ -53,7 +51,7 @@ def write_report(
     runs = [run for side in found.sides for run in side.runs]
     costs = [each for each in COSTS if all(each.key in costs_of(store, run) for run in runs)]
     return template.render(
-        question=question, title=title, why=why, remarks=remarks, experiment=experiment.title,
+        question=subject.question, title=subject.title, why=subject.why, remarks=remarks, experiment=experiment.title,
         date=time.strftime("%d %B %Y", time.localtime(max(run.ended or run.created for run in runs))),
         commit=first.facts.get("commit", "unknown"),
         claims=[{"said": each.said, "decided": each.verdict.is_decided and each.p < 1 - LEVEL}

@@ -13,7 +13,7 @@ from core.studies.comparison import group
 from core.ui.chart import show_chart, zoom_of
 from core.ui.curves import draw_runs
 from core.ui.histories import AnyCurve, open_histories
-from core.ui.verdict_view import SPLIT, SPLITS, is_scoring, show_verdict, tabulate
+from core.ui.verdict_view import SPLIT, SPLITS, is_scoring, show_downloads, show_verdict, tabulate
 from core.ui.wording import say_data, say_duration, say_number, say_value, title_of_score
 
 RUNS, SCORE, ALONG, LOG, SMOOTH = "compare-runs", "compare-score", "compare-along", "compare-log", "compare-smooth"
@@ -104,6 +104,7 @@ def _show_verdict(store: RunStore, runs: Sequence[Run]) -> None:
     found = show_verdict(store, sides, _split())
     if found is not None:
         st.dataframe(tabulate(found), hide_index=True)
+        show_downloads(runs=[run.short_id for run in runs], split=_split())
 
 
 def say_unlike(runs: Sequence[Run]) -> list[str]:

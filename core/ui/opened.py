@@ -16,10 +16,19 @@ if TYPE_CHECKING:
 def open_store() -> "RunStore":
     """Return the store of the home folder, opened once; end the page with the reason where it cannot be opened."""
     try:
-        return _open(os.environ.get("MLFLOW_TRACKING_URI") or str(home()))
+        return open_store_of_home()
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         st.stop()
+
+
+def open_store_of_home() -> "RunStore":
+    """Return the store of the home folder, opened once.
+
+    Raises:
+        UserError: If it cannot be opened.
+    """
+    return _open(os.environ.get("MLFLOW_TRACKING_URI") or str(home()))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

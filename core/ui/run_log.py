@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.runs.run import Run
 from core.runs.store import RunStore
+from core.ui.downloads import log_address
 
 TAIL_BYTES = 128 * 1024
 SEARCH_BYTES = 8 * 1024 * 1024
@@ -21,10 +22,7 @@ def show_log(store: RunStore, run: Run) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Search", key="log-search", type="search", live=True, placeholder="Lines that hold …")
-        st.download_button(
-            "Download", path.read_bytes, file_name=f"{run.short_id}.log", mime="text/plain", icon=":material/download:",
-            on_click="ignore",
-        )  # fmt: skip
+        st.link_button("Download", log_address(run.id), icon=":material/download:")
     lines, whole = _read_lines(path, SEARCH_BYTES if words else TAIL_BYTES)
     found = [line for line in lines if words.lower() in line.lower()] if words else lines
     st.code("\n".join(found[-SHOWN:]) or "(nothing)", language=None, height=HEIGHT, wrap_lines=True)

@@ -1,6 +1,5 @@
 """Studies on the Compare page: choose a question, start it, watch it, read what comes of it."""
 
-import io
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -16,9 +15,8 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 from core.studies.comparison import Side, differences
 from core.studies.conclusion import Conclusion
-from core.studies.report import say_reported, write_report
+from core.studies.report import say_reported
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
-from core.studies.table import write_curves
 from core.studies.templates import Template, templates
 from core.ui.side_view import (
     of_single_pictures,
@@ -29,7 +27,7 @@ from core.ui.side_view import (
     show_disagreements,
     show_pictures,
 )
-from core.ui.verdict_view import SPLITS, is_scoring, show_verdict, tabulate
+from core.ui.verdict_view import SPLITS, is_scoring, show_downloads, show_verdict, tabulate
 from core.ui.viewers import follow
 from core.ui.wording import say_data, say_duration, say_when
 
@@ -172,26 +170,9 @@ def _show(store: RunStore, name: str, was_moving: bool) -> None:
         st.dataframe(tabulate(found), hide_index=True)
         if reported := say_reported(find_experiment(study.template.experiment), sides):
             st.caption(f"Reported by others: {reported}. Other data do not compare.")
-        _show_downloads(store, study, found)
+        show_downloads(study=study.id, split=study.split)
     show_sections(store, sides, found)
     _show_runs(study)
-
-
-def _show_downloads(store: RunStore, study: Study, found: Conclusion) -> None:
-    def report() -> str:
-        about = study.template
-        return write_report(store, found, question=about.question, title=about.title, why=about.why)
-
-    def curves() -> str:
-        file = io.StringIO()
-        write_curves(store, found.sides, file)
-        return file.getvalue()
-
-    with st.container(horizontal=True):
-        st.download_button("Report", report, f"{study.id}.html", "text/html", icon=":material/article:",
-                           on_click="ignore", help="One HTML file that opens without a network.")  # fmt: skip
-        st.download_button("All curves", curves, f"{study.id}.csv", "text/csv", icon=":material/table:",
-                           on_click="ignore", help="Every number of every run as CSV.")  # fmt: skip
 
 
 def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | None) -> None:

@@ -10,11 +10,11 @@ import streamlit as st
 from core.errors import UserError
 from core.inference.scores import is_being_scored, kept_scores
 from core.paths import PROJECT, logs_folder
-from core.runs.run import Run
 from core.runs.store import RunStore
-from core.studies.comparison import Rows, Side
+from core.studies.comparison import Side
 from core.studies.conclusion import Conclusion, conclude
 from core.studies.verdict import LEVEL
+from core.ui.downloads import curves_address, report_address
 
 SPLITS = {"val": "What the runs held back", "test": "Test split"}
 SPLIT = "compare-split"
@@ -22,25 +22,26 @@ _scoring: dict[tuple[str, ...], "subprocess.Popen[bytes]"] = {}
 """Programs of this server that score runs, by runs and split; any visitor may wait for them."""
 
 
+def conclude_kept(store: RunStore, sides: Sequence[Side], split: str) -> Conclusion | None:
+    """Return what may be claimed by the scores that are kept; None where a run was not scored on the split yet.
+
+    Raises:
+        UserError: If nothing can be concluded of them.
+    """
+    known = {run.id: kept_scores(store, run, split) for side in sides for run in side.runs}
+    rows = {name: scored.rows for name, scored in known.items() if scored is not None}
+    return conclude(sides, split, lambda run: rows[run.id]) if len(rows) == len(known) else None
+
+
 def show_verdict(store: RunStore, sides: Sequence[Side], split: str) -> Conclusion | None:
     """Draw what may be claimed on a split, or the way to it where runs were not scored yet; return it."""
-    known = {run.id: kept_scores(store, run, split) for side in sides for run in side.runs}
-    if any(each is None for each in known.values()):
-        missing = sum(each is None for each in known.values())
-        if is_scoring(store, sides, split):
-            st.info(f"{missing} runs are being scored picture by picture.", icon=":material/hourglass_top:")
-        else:
-            _offer_scoring(sides, split, missing)
-        return None
-
-    def rows_of(run: Run) -> Rows:
-        scored = known[run.id]
-        return scored.rows if scored else ()
-
     try:
-        found = conclude(sides, split, rows_of)
+        found = conclude_kept(store, sides, split)
     except UserError as error:
         st.info(str(error), icon=":material/info:")
+        return None
+    if found is None:
+        _show_way_to_scores(store, sides, split)
         return None
     for claim in found.claims:
         if claim.verdict.is_decided and claim.p < 1 - LEVEL:
@@ -54,12 +55,29 @@ def show_verdict(store: RunStore, sides: Sequence[Side], split: str) -> Conclusi
     return found
 
 
+def show_downloads(*, study: str = "", runs: Sequence[str] = (), split: str) -> None:
+    """Draw the links to the report and the curves of a study, or of runs, that were scored."""
+    with st.container(horizontal=True):
+        st.link_button("Report", report_address(study=study, runs=runs, split=split), icon=":material/article:",
+                       help="One HTML file that opens without a network; save it from there.")  # fmt: skip
+        st.link_button("All curves", curves_address(study=study, runs=runs), icon=":material/table:",
+                       help="Every number of every run as CSV.")  # fmt: skip
+
+
 def is_scoring(store: RunStore, sides: Sequence[Side], split: str) -> bool:
     """Say whether these runs are being scored: by a program of this server, or by workers that have just trained."""
     process = _scoring.get(_key(sides, split))
     if process is not None:
         return process.poll() is None
     return any(is_being_scored(store, run, split) for side in sides for run in side.runs)
+
+
+def _show_way_to_scores(store: RunStore, sides: Sequence[Side], split: str) -> None:
+    missing = sum(kept_scores(store, run, split) is None for side in sides for run in side.runs)
+    if is_scoring(store, sides, split):
+        st.info(f"{missing} runs are being scored picture by picture.", icon=":material/hourglass_top:")
+    else:
+        _offer_scoring(sides, split, missing)
 
 
 def _key(sides: Sequence[Side], split: str) -> tuple[str, ...]:

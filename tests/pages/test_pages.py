@@ -119,7 +119,7 @@ def test_home_shows_what_runs(store: RunStore) -> None:
     assert button(app, "Watch")
 
 
-@pytest.mark.parametrize("page", ["home", "train", "runs", "predict"])
+@pytest.mark.parametrize("page", ["home", "train", "runs", "compare", "inspect", "reports", "predict", "system"])
 def test_a_page_opens_on_an_empty_home(page: str) -> None:
     app = open_page(page)
     assert app.title
@@ -436,6 +436,24 @@ def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
     app.session_state["sides-tab"] = "What differs"
     checked(app.run())
     assert list(app.table[0].value["Knob"]) == ["arm"]
+
+
+def test_a_report_stands_on_its_page_with_its_files(store: RunStore) -> None:
+    study = record_runs_of_study(store, seeds=2)
+    app = open_page("reports", study=study.id)
+    links = [element.proto.url for element in app.get("link_button")]
+    assert [each.partition("?")[0] for each in links] == ["/files/report", "/files/report", "/files/curves"]
+    assert all(study.id in each for each in links)
+    app.text_area(key="report-remarks").set_value("One.\n\nTwo & three.")
+    app.toggle(key="report-pictures").set_value(False)
+    checked(app.run())
+    address = app.get("link_button")[0].proto.url
+    assert "remark=One.&remark=Two+%26+three.&pictures=no&save=yes" in address
+    for run in study.runs:
+        (store.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
+    assert button(open_page("reports", study=study.id), "Score them now")
+    alone = open_page("reports", runs=study.runs[0].short_id)
+    assert [each.proto.url.partition("?")[0] for each in alone.get("link_button")] == ["/files/curves"]
 
 
 def test_what_more_pictures_are_worth_is_drawn(store: RunStore) -> None:

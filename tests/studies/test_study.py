@@ -21,6 +21,7 @@ from core.studies.conclusion import conclude
 from core.studies.costs import costs_of, pareto_front
 from core.studies.report import write_report
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
+from core.studies.subject import subject_of_study
 from core.studies.templates import find_template, templates
 from tests.runs.test_worker import TINY
 
@@ -140,7 +141,7 @@ def test_sides_of_a_smaller_share_are_compared_with_their_like(store: RunStore) 
 def test_a_report_opens_without_a_network_and_names_no_place(store: RunStore) -> None:
     study = record(store)
     found = conclude(study.sides, "val", lambda run: rows_of(store, run))
-    text = html.unescape(write_report(store, found, question=SKIPS.question, title=SKIPS.title, why=SKIPS.why))
+    text = html.unescape(write_report(store, subject_of_study(study), found))
     for words in (SKIPS.question, found.claims[0].said.split(" (")[0], "same", "<svg", "--arm no-skips"):
         assert words in text, words
     assert "<script" not in text
