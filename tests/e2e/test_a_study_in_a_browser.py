@@ -58,22 +58,22 @@ def test_a_question_becomes_a_verdict_a_report_and_a_link(
     assert "20%" in left.evaluate("each => each.style.clipPath")
     page.get_by_role("slider", name="After epoch").press("ArrowLeft")
     with page.context.expect_page() as opened:
-        page.locator('a[href*="/files/report"]').click()
+        page.locator('a[href*="/files/report"]:visible').click()
     expect(opened.value.get_by_role("heading", name="What was found")).to_be_visible()
     expect(opened.value.locator("img[src^='data:image/jpeg']").first).to_be_visible()
     with page.expect_download() as curves:
-        page.locator('a[href*="/files/curves"]').click()
+        page.locator('a[href*="/files/curves"]:visible').click()
     assert "val/psnr" in Path(curves.value.path()).read_text()
     other = open_tab().open(page.url.removeprefix(tab.server.url))
     expect(other.get_by_text(said)).to_be_visible()
     other = tab.open(f"/reports{page.url[page.url.index('?') :]}")
     inside = other.frame_locator("iframe[src*='/files/report']")
     expect(inside.get_by_text(said)).to_be_visible()
-    other.get_by_label("Remarks").fill("We keep the skips.")
-    other.get_by_label("Remarks").press("Control+Enter")
+    other.get_by_role("textbox", name="Remarks").fill("We keep the skips.")
+    other.get_by_role("textbox", name="Remarks").press("Control+Enter")
     expect(inside.get_by_text("We keep the skips.")).to_be_visible()
     with other.expect_download() as report:
-        other.locator('a[href*="save=yes"]').click()
+        other.locator('a[href*="save=yes"]:visible').click()
     assert report.value.suggested_filename.endswith(".html")
     assert "We keep the skips." in Path(report.value.path()).read_text()
     assert [each for each in tab.errors if "404" not in each] == []
