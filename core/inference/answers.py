@@ -28,12 +28,14 @@ class Answers:
         names: ``(N,)``, of the pictures: paths within the data set where these are files.
         labels: ``(N,)``, the true classes.
         probs: ``(N, K)``, 0 to 1.
+        components: ``(N, C)``, principal components of the second-last layer; None for runs from before they were kept.
     """
 
     classes: tuple[str, ...]
     names: NDArray[np.str_]
     labels: NDArray[np.int64]
     probs: NDArray[np.float32]
+    components: NDArray[np.float16] | None = None
 
     @property
     def found(self) -> NDArray[np.int64]:
@@ -72,7 +74,8 @@ def load_answers(store: RunStore, run: Run, epoch: int) -> Answers:
     if not path.exists():
         raise UserError(f"Run {run.short_id} kept no answers of epoch {epoch}.")
     with np.load(path, allow_pickle=False) as kept:
-        return Answers(_classes(run, kept["probs"].shape[1]), kept["names"], kept["labels"], kept["probs"])
+        classes = _classes(run, kept["probs"].shape[1])
+        return Answers(classes, kept["names"], kept["labels"], kept["probs"], kept.get("components"))
 
 
 def _classes(run: Run, count: int) -> tuple[str, ...]:

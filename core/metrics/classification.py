@@ -18,6 +18,8 @@ SMALLEST = float(np.finfo(np.float32).eps)
 """Smaller probabilities count as this in the cross-entropy, so that one sure and wrong answer costs 15.9, not ∞."""
 
 NO_CLASS = -1
+MOST_FEATURES = 256 << 20
+"""Bytes of features above which no more are kept, and so none are given."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,19 @@ class ClassificationScores:
         self._slugs = _slugs(self.classes)
         self._probs: list[NDArray[np.float32]] = []
         self._labels: list[NDArray[np.int64]] = []
+        self._features: list[NDArray[np.float32]] = []
 
-    def update(self, names: Sequence[str], probs: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+    def update(
+        self, names: Sequence[str], probs: NDArray[np.floating], labels: NDArray[np.integer],
+        features: NDArray[np.floating] | None = None,
+    ) -> None:  # fmt: skip
         """Keep a batch of pictures.
 
         Args:
             names: N names.
             probs: ``(N, K)``, 0 to 1, each row of sum 1.
             labels: ``(N,)``, the true classes, 0 to K − 1.
+            features: ``(N, F)``, what the network's last layer saw of them; they do not count in any score.
 
         Raises:
             ValueError: If the shapes do not belong together or a label is no class.
@@ -108,6 +115,14 @@ class ClassificationScores:
         self.names.extend(names)
         self._probs.append(probs.astype(np.float32))
         self._labels.append(labels.astype(np.int64))
+        if features is not None and sum(each.nbytes for each in self._features) < MOST_FEATURES:
+            self._features.append(features.astype(np.float32))
+
+    @property
+    def features(self) -> NDArray[np.float32] | None:
+        """Return ``(N, F)`` of all pictures so far; None where some were given without."""
+        whole = bool(self._features) and sum(map(len, self._features)) == len(self.names)
+        return np.concatenate(self._features) if whole else None
 
     @property
     def probs(self) -> NDArray[np.float32]:

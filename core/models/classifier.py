@@ -27,6 +27,14 @@ class ClassificationNetwork(nn.Module, ABC):
     """
 
     auxiliary: tuple[Tensor, ...] = ()
+    head: nn.Sequential
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        """Return the layer that gives the logits."""
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        return last
 
     @property
     @abstractmethod

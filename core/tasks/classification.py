@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from core.engine.score import Score
 from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.classification import ClassificationScores
+from core.metrics.principal import principal_components
 from core.tasks.labels import render_answer
 
 ACCURACY = Score("accuracy", "Accuracy", "share of the split's pictures whose most probable class is the true one")
@@ -54,6 +55,7 @@ class ClassificationTask(Task):
         self.monitor = monitor
         self.positive = positive
         self.label_smoothing = label_smoothing
+        self._seen: tuple[NDArray[np.float32], NDArray[np.float16]] | None = None
 
     def parts(self) -> dict[str, nn.Module]:
         """Return the one network."""
@@ -86,11 +88,19 @@ class ClassificationTask(Task):
         return ClassificationScores(self.classes, positive=self.positive)
 
     def answers(self, scores: ClassificationScores) -> Mapping[str, NDArray[Any]]:
-        """Return ``names`` and ``labels`` ``(N,)`` and ``probs`` ``(N, classes)``; nothing where they are too many."""
-        probs = scores.probs
+        """Return ``names`` and ``labels`` ``(N,)`` and ``probs`` ``(N, classes)``; nothing where they are too many.
+
+        Beside them ``components`` ``(N, up to 50)``, the features' principal components, in deviations of the first.
+        """
+        probs, features = scores.probs, scores.features
         if probs.nbytes > MOST_ANSWERS:
             return {}
-        return {"names": np.array(scores.names), "labels": scores.labels, "probs": probs}
+        found = {"names": np.array(scores.names), "labels": scores.labels, "probs": probs}
+        if features is not None and np.isfinite(features).all():
+            if self._seen is None or not np.array_equal(self._seen[0], features):
+                self._seen = features, principal_components(features)  # those of a frozen network never change
+            found["components"] = self._seen[1]
+        return found
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
@@ -100,9 +110,18 @@ class ClassificationTask(Task):
 
     def evaluate(self, batch: Batch, scores: ClassificationScores) -> NDArray[np.float32]:
         """Return the probabilities ``(N, classes)`` of a batch, scored against its ``labels``."""
-        with torch.inference_mode():
-            probs: NDArray[np.float32] = self._logits(batch).softmax(dim=1).cpu().numpy()
-        scores.update(batch["names"], probs, batch["labels"].cpu().numpy())
+        seen: list[NDArray[np.float32]] = []
+        network: Any = getattr(self.network, "module", self.network)  # several processes wrap it
+        last: nn.Linear = network.last_layer
+        hook = last.register_forward_pre_hook(
+            lambda _layer, given: seen.append(given[0].detach().float().cpu().numpy())
+        )
+        try:
+            with torch.inference_mode():
+                probs: NDArray[np.float32] = self._logits(batch).softmax(dim=1).cpu().numpy()
+        finally:
+            hook.remove()
+        scores.update(batch["names"], probs, batch["labels"].cpu().numpy(), seen[0])
         return probs
 
     def draw(self, batch: Batch, prediction: NDArray[np.float32]) -> Iterable[SamplePicture]:

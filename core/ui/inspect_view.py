@@ -22,11 +22,12 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.chart import show_chart
 from core.ui.curves import draw_against
+from core.ui.feature_map import show_feature_map
 from core.ui.side_view import data_folder_of, show_picture
 from core.ui.wording import say_data
 
 RUN, EPOCH, CLASS = "inspect-run", "inspect-epoch", "inspect-class"
-TABS = ("Confusion", "ROC and precision", "Threshold", "Calibration", "Worst and best")
+TABS = ("Confusion", "ROC and precision", "Threshold", "Calibration", "Worst and best", "Map of features")
 SHOWN = 12
 
 
@@ -66,8 +67,20 @@ def show_run(store: RunStore, run: Run) -> None:
                 _show_threshold(answers)
             elif name == "Calibration":
                 _show_calibration(answers)
-            else:
+            elif name == "Worst and best":
                 _show_ranked(run, answers)
+            else:
+                _show_map(store, run, epoch)
+
+
+def _show_map(store: RunStore, run: Run, epoch: int) -> None:
+    pressed = show_feature_map(store, run, epoch, data_folder_of(run))
+    if pressed is None:
+        st.caption("Press a picture on the map to see it here.")
+        return
+    found, number = pressed
+    shown = found.epochs.index(epoch) if epoch in found.epochs else -1
+    _show_pictures(run, found.answers[shown], [number])
 
 
 def _choose_epoch(run: Run, epochs: Sequence[int]) -> int:

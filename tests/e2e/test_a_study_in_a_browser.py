@@ -79,6 +79,19 @@ def test_a_question_becomes_a_verdict_a_report_and_a_link(
     assert [each for each in tab.errors if "404" not in each] == []
 
 
+def press_a_dot(page: Page) -> None:
+    """Move over the map's middle row until a picture is named, and press there."""
+    box = page.locator(".fovea-map canvas").bounding_box()
+    assert box
+    for row in range(20, int(box["height"]), 20):
+        for column in range(20, int(box["width"]), 12):
+            page.mouse.move(box["x"] + column, box["y"] + row)
+            if page.locator(".fovea-map .tip").is_visible():
+                page.mouse.click(box["x"] + column, box["y"] + row)
+                return
+    pytest.fail("there is no picture on the map")
+
+
 def test_a_cell_of_the_confusion_matrix_shows_its_pictures_and_the_epoch_moves(tab: Tab, tmp_path: Path) -> None:
     pictures, core = tmp_path / "lungs", [sys.executable, "-m", "core"]
     make = [*core, "data", "make", "chest", "--out", str(pictures), "--n", "120"]
@@ -99,4 +112,15 @@ def test_a_cell_of_the_confusion_matrix_shows_its_pictures_and_the_epoch_moves(t
     assert "epoch=1" in page.url
     page.get_by_role("tab", name="Calibration").click()
     expect(page.get_by_text("Calibration error")).to_be_visible()
+    page.get_by_role("tab", name="Map of features").click()
+    page.get_by_text("t-SNE", exact=True).click()
+    expect(page.get_by_text("Only who is near whom means something")).to_be_visible()
+    feature_map = page.locator(".fovea-map")
+    expect(feature_map.locator("output")).to_have_text("epoch 1")
+    feature_map.get_by_label("Pictures").check()
+    feature_map.get_by_role("button", name="Play").click()
+    expect(feature_map.locator("output")).not_to_have_text("epoch 1")
+    expect(feature_map.get_by_role("button", name="Play")).to_be_visible()  # it has come to the last epoch
+    press_a_dot(page)
+    expect(page.get_by_text("% sure; it is").first).to_be_visible()
     assert [each for each in tab.errors if "404" not in each] == []

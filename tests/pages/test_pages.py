@@ -484,12 +484,15 @@ def test_a_classifier_is_inspected_epoch_by_epoch(store: RunStore) -> None:
             second = np.clip(labels * 0.3 * epoch + rng.uniform(0, 0.5, 30), 0, 1)
             probs = np.stack([1 - second, second], axis=1).astype(np.float32)
             names = np.array([f"train/{each}.png" for each in range(30)])
-            recorder.record_answers(epoch, {"names": names, "labels": labels, "probs": probs})
+            components = rng.normal(size=(30, 5)).astype(np.float16)
+            told = {"names": names, "labels": labels, "probs": probs, "components": components}
+            recorder.record_answers(epoch, told)
     app = open_page("inspect", run=run.short_id, epoch="1")
     assert "after epoch 1" in texts(app)
     assert app.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == 30
     for tab, words in (("Threshold", "cheapest threshold"), ("Calibration", "Calibration error"),
-                       ("Worst and best", "image_not_supported"), ("ROC and precision", "ROC of class 1")):  # fmt: skip
+                       ("Worst and best", "image_not_supported"), ("ROC and precision", "ROC of class 1"),
+                       ("Map of features", "30 held-back pictures where")):  # fmt: skip
         app.session_state["inspect-tab"] = tab
         assert words in texts(checked(app.run())), tab
     app.select_slider[0].set_value(2)
