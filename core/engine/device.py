@@ -153,7 +153,12 @@ def _formats(device: str) -> list[str]:
 
 
 def _affordable(network: nn.Module, images: Tensor, device: str, training: bool) -> Tensor:
-    """Return a cut of the pictures on which one step takes a fraction of a second."""
+    """Return a cut of the pictures on which one step takes a fraction of a second.
+
+    A network that takes one size alone says so with an attribute ``only_size``; it gets fewer pictures instead.
+    """
+    if getattr(network, "only_size", None):
+        return images[: max(2, len(images) // 4)]
     smallest = images[..., : max(64, images.shape[-2] // 4), : max(64, images.shape[-1] // 4)]
     seconds = _trial(network, smallest, Compute(device, "fp32", "contiguous"), training, repeats=1)
     cut = smallest

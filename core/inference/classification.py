@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.data.decoded import Framing
 from core.data.labelled import PreparedPicture
 from core.data.pictures import Picture
 from core.data.raster import Pixels
+from core.inference.explanation import explain_class, overlay
 from core.inference.predictor import Clock, Predictor
+from core.models.classifier import ClassificationNetwork
 from core.tasks.labels import render_answer
 
 TOLD = 5
@@ -77,6 +80,20 @@ class ClassificationPredictor(Predictor):
         """Return the probabilities ``(1, classes)``."""
         probs: Tensor = self.task.predict(images)
         return probs
+
+    def explain(self, picture: Picture, label: int) -> Pixels:
+        """Return the square that the network sees of a picture, with what speaks for a class in it as heat.
+
+        Args:
+            picture: Any size.
+            label: The class, 0 to K − 1.
+        """
+        prepared = self.setup.prepare_picture(picture.pixels)
+        compute = self.compute_for(prepared.images)
+        assert isinstance(self.network, ClassificationNetwork)
+        heat = explain_class(self.network, prepared.images, label, compute)
+        framing: Framing = getattr(self.setup, "framing")  # noqa: B009 - every setup of a classifier has one
+        return overlay(framing.frame(picture.pixels), heat)
 
     def conclude(self, answer: Tensor, picture: Picture, prepared: PreparedPicture, clock: Clock) -> ClassPrediction:
         """Name the classes."""

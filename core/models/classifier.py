@@ -38,6 +38,11 @@ class ClassificationNetwork(nn.Module, ABC):
 
     @property
     @abstractmethod
+    def last_map(self) -> nn.Module:
+        """Return the last layers whose output still has a place for every part of the picture: ``(N, C, h, w)``."""
+
+    @property
+    @abstractmethod
     def is_fixed(self) -> bool:
         """Return whether something is held still, so that :meth:`frozen_part` does work."""
 
@@ -113,6 +118,12 @@ class Classifier(ClassificationNetwork):
         held = {"head": len(spec.stages), "last-stage": spec.stage_names.index(spec.last_stage), "all": 0}
         backbone.freeze(held[tuned])
         self.auxiliary_heads.requires_grad_(tuned == "all")
+
+    @property
+    def last_map(self) -> nn.Module:
+        """Return the backbone's last stage before pooling."""
+        stages = zip(self.backbone.spec.stages, self.backbone.stages, strict=True)
+        return [module for stage, module in stages if stage.stride][-1]
 
     @property
     def is_fixed(self) -> bool:

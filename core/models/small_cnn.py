@@ -17,6 +17,9 @@ class SmallCNN(ClassificationNetwork):
     classes, as in the report. Where it is silent, this is the reading: convolutions are 3×3 and padded by 1, pools are
     2×2 maxima, and weights start as PyTorch draws them. With 50 classes and 32×32 pictures it has 550,258 parameters,
     524,416 of them in the first linear layer.
+
+    Attributes:
+        only_size: Height and width of the pictures that it takes.
     """
 
     def __init__(self, classes: int, *, size: tuple[int, int] = (32, 32), channels: int = 3) -> None:
@@ -31,6 +34,7 @@ class SmallCNN(ClassificationNetwork):
             UserError: If a side is shorter than 4 pixels.
         """
         super().__init__()
+        self.only_size = size
         height, width = size
         if min(size) < SMALLEST_SIDE:
             raise UserError(
@@ -51,6 +55,11 @@ class SmallCNN(ClassificationNetwork):
             )
         )
         self.head = nn.Sequential(OrderedDict(dropout=nn.Dropout(0.25), linear=nn.Linear(128, classes)))
+
+    @property
+    def last_map(self) -> nn.Module:
+        """Return the second convolution's ReLU."""
+        return self.body.get_submodule("relu2")
 
     @property
     def is_fixed(self) -> bool:

@@ -22,11 +22,12 @@ from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.chart import show_chart
 from core.ui.curves import draw_against
+from core.ui.explained import is_explained, show_explained
 from core.ui.feature_map import show_feature_map
 from core.ui.side_view import data_folder_of, show_picture
 from core.ui.wording import say_data
 
-RUN, EPOCH, CLASS = "inspect-run", "inspect-epoch", "inspect-class"
+RUN, EPOCH, CLASS, LOOKS = "inspect-run", "inspect-epoch", "inspect-class", "inspect-looks"
 TABS = ("Confusion", "ROC and precision", "Threshold", "Calibration", "Worst and best", "Map of features")
 SHOWN = 12
 
@@ -80,7 +81,7 @@ def _show_map(store: RunStore, run: Run, epoch: int) -> None:
         return
     found, number = pressed
     shown = found.epochs.index(epoch) if epoch in found.epochs else -1
-    _show_pictures(run, found.answers[shown], [number])
+    _show_pictures(run, found.answers[shown], [number], looks=_ask_where_it_looks(run))
 
 
 def _choose_epoch(run: Run, epochs: Sequence[int]) -> int:
@@ -120,10 +121,11 @@ def _show_confusion(run: Run, answers: Answers) -> None:
     st.markdown(
         f"**{len(numbers)} pictures of {answers.classes[true]} taken for {answers.classes[answer]}**, surest first"
     )
-    _show_pictures(run, answers, numbers[:SHOWN])
+    _show_pictures(run, answers, numbers[:SHOWN], looks=bool(numbers) and _ask_where_it_looks(run))
 
 
-def _show_pictures(run: Run, answers: Answers, numbers: Sequence[int]) -> None:
+def _show_pictures(run: Run, answers: Answers, numbers: Sequence[int], *, looks: bool) -> None:
+    """Draw pictures with their answers; with ``looks``, what the network sees of them and what spoke for the answer."""
     folder = data_folder_of(run)
     columns = st.columns(4)
     for place, number in enumerate(numbers):
@@ -131,9 +133,26 @@ def _show_pictures(run: Run, answers: Answers, numbers: Sequence[int]) -> None:
         said = f"{Path(name).stem}: {answers.classes[answers.found[number]]}, "
         said += f"{100 * answers.probs[number].max():.0f} % sure; it is {answers.classes[answers.labels[number]]}"
         with columns[place % 4]:
-            show_picture(folder, name, said)
+            if looks and folder is not None:
+                show_explained(run, folder, name, int(answers.found[number]), said)
+            else:
+                show_picture(folder, name, said)
     if not numbers:
         st.caption("There is none.")
+
+
+def _ask_where_it_looks(run: Run) -> bool:
+    if not is_explained(run):
+        return False
+    asked = st.toggle(
+        "Where it looks", key=LOOKS,
+        help="Grad-CAM: the hotter a place, the more it spoke for the answer. What the network sees of the picture is "
+        "shown.",
+    )  # fmt: skip
+    if asked:
+        st.caption(f"By the weights that are kept, those of epoch {run.best_epoch}. A place that is hot has been "
+                   "looked at; whether for a good reason, it does not say.")  # fmt: skip
+    return asked
 
 
 def _choose_class(answers: Answers) -> int:
@@ -204,8 +223,8 @@ def _show_calibration(answers: Answers) -> None:
 
 
 def _show_ranked(run: Run, answers: Answers) -> None:
-    order = answers.ranked()
+    order, looks = answers.ranked(), _ask_where_it_looks(run)
     st.markdown("**Worst**: the true class got the least")
-    _show_pictures(run, answers, order[:SHOWN])
+    _show_pictures(run, answers, order[:SHOWN], looks=looks)
     st.markdown("**Best**")
-    _show_pictures(run, answers, order[::-1][:4])
+    _show_pictures(run, answers, order[::-1][:4], looks=looks)

@@ -4,6 +4,7 @@ from torch import nn
 
 from core.engine.device import choose_compute, choose_device
 from core.errors import UserError
+from core.models.small_cnn import SmallCNN
 from tests.engine.toy import build_toy_network
 
 
@@ -102,3 +103,10 @@ def test_pictures_are_placed_in_the_chosen_order(images: torch.Tensor) -> None:
     three = torch.randn(2, 3, 8, 8)
     assert chosen.place(three).is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(chosen.place(three), three)
+
+
+@pytest.mark.parametrize("batch", [1, 16])
+def test_a_network_that_takes_one_size_is_tried_on_whole_pictures(batch: int) -> None:
+    network = SmallCNN(3, size=(96, 96))
+    chosen = choose_compute(network, torch.randn(batch, 3, 96, 96), device="cpu")
+    assert len(chosen.trials) >= 4

@@ -1,0 +1,81 @@
+"""Grad-CAM: against the formula by hand, for every backbone, and on a picture whose telling part is known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.engine.device import Compute, choose_compute
+from core.inference.explanation import explain_class, overlay
+from core.models.backbone_specs import BACKBONES
+from core.models.backbones import build_backbone
+from core.models.classifier import ClassificationNetwork, Classifier
+from core.models.small_cnn import SmallCNN
+
+
+def compute_of(network: nn.Module, images: Tensor) -> Compute:
+    return choose_compute(network, images, device="cpu", precision="fp32", training=False)
+
+
+def by_hand(network: ClassificationNetwork, images: Tensor, label: int) -> Tensor:
+    """Return the map ``(h, w)`` of the paper's formula, not yet enlarged."""
+    kept: list[Tensor] = []
+    hook = network.last_map.register_forward_hook(lambda _layer, _given, out: kept.append(out.clone()) or kept[0])
+    logits = network(images.clone().requires_grad_())
+    hook.remove()
+    (gradient,) = torch.autograd.grad(logits[0, label], kept[0])
+    return (gradient.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1)[0].relu().detach()
+
+
+@pytest.mark.parametrize("name", [*sorted(BACKBONES), "small-cnn"])
+def test_it_is_the_papers_formula_for_every_network(name: str) -> None:
+    torch.manual_seed(0)
+    images = torch.randn(1, 3, 96, 96)
+    network: ClassificationNetwork = (
+        SmallCNN(3, size=(96, 96)) if name == "small-cnn" else Classifier(build_backbone(name), 3, tuned="head")
+    )
+    network.eval()
+    for label in (0, 2):
+        wanted = by_hand(network, images, label)
+        found = explain_class(network, images, label, compute_of(network, images))
+        assert found.shape == (96, 96)
+        if float(wanted.max()) <= 0:
+            assert not found.any()
+            continue
+        enlarged = nn.functional.interpolate((wanted / wanted.max())[None, None], (96, 96), mode="bilinear")[0, 0]
+        assert found == pytest.approx(enlarged.numpy(), abs=0.02)
+    assert all(each.grad is None for each in network.parameters())
+
+
+def test_the_part_that_speaks_for_a_class_is_hot_and_the_rest_is_not() -> None:
+    torch.manual_seed(0)
+    network = SmallCNN(2, size=(32, 32))
+    optimiser = torch.optim.Adam(network.parameters(), 2e-3)
+    places = torch.randint(0, 20, (256, 2), generator=torch.Generator().manual_seed(0))
+    images, labels = 0.1 * torch.randn(256, 3, 32, 32), torch.arange(256) % 2
+    for image, (top, left), label in zip(images, places.tolist(), labels.tolist(), strict=True):
+        image[2 * label, top : top + 12, left : left + 12] += 1.0  # a red square or a blue one
+    for _ in range(30):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(network(images), labels).backward()
+        optimiser.step()
+    network.eval()
+    assert float((network(images).argmax(dim=1) == labels).float().mean()) > 0.98
+    inside, outside = [], []
+    for number in range(12):
+        heat = explain_class(network, images[number : number + 1], int(labels[number]), compute_of(network, images[:1]))
+        mask, (top, left) = np.zeros((32, 32), bool), places[number].tolist()
+        mask[top : top + 12, left : left + 12] = True
+        inside.append(heat[mask].mean())
+        outside.append(heat[~mask].mean())
+    assert np.mean(inside) > 3 * np.mean(outside)
+
+
+def test_the_overlay_leaves_cold_places_as_they_are() -> None:
+    pixels = np.full((4, 6, 3), 100, np.uint8)
+    heat = np.zeros((4, 6), np.float32)
+    heat[1, 2] = 1.0
+    drawn = overlay(pixels, heat)
+    assert (drawn[heat == 0] == 100).all()
+    assert (drawn[1, 2] != 100).any()
+    assert drawn.dtype == np.uint8
