@@ -140,8 +140,21 @@ class FundusPreparation:
         image = self.prepare(pixels, field_of_view)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
 
-    def prepare_pair(self, picture: LabelledPicture) -> tuple[FloatImage, Mask, Mask]:
-        """Return image, mask and field of view at the network's size, to cut patches from."""
+    def prepare_pair(
+        self, picture: LabelledPicture, *, soft: bool = False
+    ) -> tuple[FloatImage, Mask | FloatImage, Mask]:
+        """Return image, mask and field of view at the network's size, to cut patches from.
+
+        Args:
+            picture: A photograph with its vessels.
+            soft: Whether the mask is float32, 0 to 1: how much of each shrunk pixel is vessel, and the mean of both
+                observers where there are two. Else it is the first observer's yes and no.
+        """
         size = self.working_size(picture.inside)
-        mask, inside = (resize(each.astype(np.float32), size) > 0.5 for each in (picture.mask, picture.inside))
+        mask: Mask | FloatImage = resize(picture.mask.astype(np.float32), size)
+        inside = resize(picture.inside.astype(np.float32), size) > 0.5
+        if not soft:
+            mask = mask > 0.5
+        elif picture.second is not None:
+            mask = ((mask + resize(picture.second.astype(np.float32), size)) / 2).astype(np.float32)
         return self.prepare(picture.pixels, picture.inside), mask, inside

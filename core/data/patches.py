@@ -23,12 +23,12 @@ class MaskedPicture:
 
     Attributes:
         image: ``(H, W, C)``, the network's numbers.
-        mask: ``(H, W)``, True on the foreground.
+        mask: ``(H, W)``, True on the foreground; or float32, 0 to 1, how sure that is.
         inside: ``(H, W)``, where patches may be centred.
     """
 
     image: FloatImage
-    mask: Mask
+    mask: Mask | FloatImage
     inside: Mask
 
 
@@ -55,7 +55,7 @@ class Augmentation:
 class PatchDataset(Dataset[dict[str, Tensor]]):
     """Examples by key ``(epoch, index)``: the same key gives the same example, in any process and any order.
 
-    An item is ``images (C, H, W)`` float32 and ``mask (1, H, W)`` float32 with values 0 and 1.
+    An item is ``images (C, H, W)`` float32 and ``mask (1, H, W)`` float32 from 0 to 1.
     """
 
     def __init__(
@@ -93,7 +93,8 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
             centre = (place % width + (self.patch - 1) % 2 / 2, place // width + (self.patch - 1) % 2 / 2)
         matrix = random_affine(self.augmentation, rng, centre, size)
         image = _warp(picture.image, matrix, size, cv2.INTER_LINEAR)
-        mask = _warp(picture.mask.astype(np.float32), matrix, size, cv2.INTER_NEAREST)
+        how = cv2.INTER_NEAREST if picture.mask.dtype == np.bool_ else cv2.INTER_LINEAR
+        mask = _warp(picture.mask.astype(np.float32), matrix, size, how)
         image = _recolour(image.reshape(*size, -1), self.augmentation, rng)
         return {
             "images": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),

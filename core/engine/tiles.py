@@ -29,6 +29,7 @@ def predict_probabilities(
     *,
     tile: int = 0,
     flips: Flips = AS_IT_IS,
+    turns: bool = False,
     activation: Activation = torch.sigmoid,
 ) -> Tensor:
     """Return the sigmoid of the network's logits, or what another activation makes of them.
@@ -39,13 +40,19 @@ def predict_probabilities(
         tile: Side of the tiles in pixels; neighbours overlap by a quarter and are blended linearly. 0 predicts the
             picture in one piece.
         flips: Views to average over (test-time augmentation).
+        turns: Whether each of them is also seen turned by a quarter, which is twice the work.
         activation: Makes probabilities of logits: ``torch.sigmoid`` for one foreground, :func:`softmax` for classes.
 
     Returns:
         ``(N, K, H, W)`` float32, 0 to 1.
     """
-    turned = [torch.flip(_predict(network, torch.flip(images, axes), tile, activation), axes) for axes in flips]
-    return torch.stack(turned).mean(dim=0)
+    seen = [torch.flip(_predict(network, torch.flip(images, axes), tile, activation), axes) for axes in flips]
+    found = torch.stack(seen).mean(dim=0)
+    if not turns:
+        return found
+    mirrored = images.transpose(-2, -1).contiguous()  # about the diagonal: with the flips, all quarter turns
+    other = predict_probabilities(network, mirrored, tile=tile, flips=flips, activation=activation)
+    return (found + other.transpose(-2, -1)) / 2
 
 
 def _predict(network: nn.Module, images: Tensor, tile: int, activation: Activation) -> Tensor:

@@ -46,6 +46,11 @@ class VesselsConfig(RunConfig):
         "scale. Scores are still counted at the photograph's own size.",
         low=0, high=4096, unit="pixels", group="Pictures",
     )  # fmt: skip
+    soft_masks: bool = knob(
+        False,
+        "Learn how much of a pixel is vessel where masks are shrunk, and the mean of both observers where two have "
+        "drawn; else the first observer's yes and no.", group="Pictures", advanced=True,
+    )  # fmt: skip
     patch: int = knob(160, "Side of the random patches to train on; 0 trains on whole pictures.", low=0, high=2048,
                       unit="pixels", group="Pictures")  # fmt: skip
     patches: int = knob(24, "Patches of each picture in one epoch.", low=1, high=10_000, group="Pictures")
@@ -67,6 +72,10 @@ class VesselsConfig(RunConfig):
     test_flips: bool = knob(
         False, "Average the prediction over the picture and its three mirror images, four times the work. Used when a "
         "run is evaluated or tried, not while it trains.", group="Prediction",
+    )  # fmt: skip
+    test_turns: bool = knob(
+        False, "Average over the picture turned by a quarter as well, twice the work again.", group="Prediction",
+        advanced=True,
     )  # fmt: skip
     tile: int = knob(1024, "Predict larger pictures in overlapping tiles of this side; 0 in one piece.", low=0,
                      high=8192, unit="pixels", group="Prediction", advanced=True)  # fmt: skip
@@ -116,7 +125,8 @@ class VesselsSetup(Setup[VesselsConfig]):
         own = self.config
         loss = build_bce_dice() if own.loss == "bce-dice" else build_focal_tversky(own.alpha, own.beta, own.gamma)
         flips = ALL_FLIPS if own.test_flips and careful else AS_IT_IS
-        return SegmentationTask(network, loss, threshold=own.threshold, tile=own.tile, flips=flips)
+        turns = own.test_turns and careful
+        return SegmentationTask(network, loss, threshold=own.threshold, tile=own.tile, flips=flips, turns=turns)
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set, hold back a part for validation and cut patches from the rest."""
@@ -129,7 +139,10 @@ class VesselsSetup(Setup[VesselsConfig]):
         own, found = self.config, self.open_data()
         training, held = train_and_validation(found, own.validation, own.share)
         dataset = PatchDataset(
-            [MaskedPicture(*self.preparation.prepare_pair(load_labelled(item))) for item in training],
+            [
+                MaskedPicture(*self.preparation.prepare_pair(load_labelled(item), soft=own.soft_masks))
+                for item in training
+            ],
             patch=own.patch,
             per_picture=own.patches,
             augmentation=Augmentation(own.flips, own.rotation, own.scale, own.colour_shift, own.blur),

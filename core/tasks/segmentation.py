@@ -33,16 +33,17 @@ class SegmentationTask(Task):
 
     def __init__(
         self, network: nn.Module, loss: Loss, *, threshold: float = 0.5, tile: int = 0, flips: Flips = AS_IT_IS,
-        outlines: bool = False,
+        turns: bool = False, outlines: bool = False,
     ) -> None:  # fmt: skip
         """Join a network and a loss.
 
         Args:
             network: ``(N, C, H, W)`` to logits ``(N, 1, H, W)``.
-            loss: Takes logits and a mask of 0 and 1, both ``(N, 1, H, W)``.
+            loss: Takes logits and a mask of 0 to 1, both ``(N, 1, H, W)``.
             threshold: Probability from which a pixel counts as foreground.
             tile: See :func:`core.engine.tiles.predict_probabilities`.
             flips: Likewise.
+            turns: Likewise.
             outlines: Judge by outlines (boundary F1) in place of centre lines (clDice): for things, not for lines.
         """
         self.network = network
@@ -50,6 +51,7 @@ class SegmentationTask(Task):
         self.threshold = threshold
         self.tile = tile
         self.flips = flips
+        self.turns = turns
         self.outlines = outlines
 
     def parts(self) -> dict[str, nn.Module]:
@@ -70,7 +72,7 @@ class SegmentationTask(Task):
 
     def predict(self, images: Tensor) -> Tensor:
         """Return the probabilities ``(N, 1, H, W)`` of whole pictures."""
-        return predict_probabilities(self.network, images, tile=self.tile, flips=self.flips)
+        return predict_probabilities(self.network, images, tile=self.tile, flips=self.flips, turns=self.turns)
 
     def evaluate(self, batch: Batch, scores: "SegmentationScores") -> NDArray[np.float32]:
         """Return the probabilities ``(H, W)`` of one whole picture at its own size, scored there."""

@@ -106,6 +106,23 @@ def test_the_field_of_view_gets_the_width_that_was_asked_for() -> None:
     assert np.ptp(np.flatnonzero(field.any(axis=0))) + 1 == pytest.approx(160, abs=2)
 
 
+def test_a_soft_mask_keeps_how_much_is_vessel_and_how_many_observers_say_so() -> None:
+    pixels, inside = _ring()
+    rows, columns = np.mgrid[: inside.shape[0], : inside.shape[1]]
+    line, other = (columns // 3) % 5 == 0, rows < 40
+    preparation = FundusPreparation(size=50)
+    alone = LabelledPicture("a", pixels, line, inside)
+    hard, soft = (preparation.prepare_pair(alone, soft=each)[1] for each in (False, True))
+    assert hard.dtype == np.bool_
+    assert soft.dtype == np.float32
+    assert (hard == (soft > 0.5)).all()
+    assert soft.mean() == pytest.approx(line.mean(), abs=0.01)
+    assert ((soft > 0.1) & (soft < 0.9)).any()
+    both = preparation.prepare_pair(LabelledPicture("a", pixels, line, inside, other), soft=True)[1]
+    second = preparation.prepare_pair(LabelledPicture("a", pixels, other, inside), soft=True)[1]
+    np.testing.assert_allclose(both, (soft + second) / 2, atol=1e-6)
+
+
 def test_a_fixed_size_goes_before_the_diameter() -> None:
     _, inside = _ring()
     assert FundusPreparation(size=64, diameter=160).working_size(inside) == (64, 64)

@@ -96,6 +96,19 @@ def test_picture_and_mask_are_warped_alike() -> None:
         assert different < shifted or not mask.any()
 
 
+def test_a_soft_mask_stays_between_its_neighbours_when_it_is_warped() -> None:
+    blob = _blob()
+    soft = MaskedPicture(blob.image, (0.5 * blob.mask).astype(np.float32), blob.inside)
+    for turned in (Augmentation(), Augmentation(rotation=180, scale=1.6)):
+        hard, smooth = _dataset(turned, blob, patch=48), _dataset(turned, soft, patch=48)
+        for index in range(10):
+            one, other = hard[0, index]["mask"], smooth[0, index]["mask"]
+            assert float(other.max()) <= 0.5
+            assert ((other > 0.25) != (one > 0.5)).float().mean() < 0.02
+            if turned.scale == 1.0:  # quarter turns move whole pixels
+                assert torch.allclose(other, 0.5 * one)
+
+
 def test_scale_enlarges_and_shrinks_by_up_to_its_factor() -> None:
     rows, columns = np.mgrid[:200, :200]
     disc = np.hypot(rows - 100, columns - 100) < 20

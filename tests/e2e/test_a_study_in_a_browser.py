@@ -123,4 +123,7 @@ def test_a_cell_of_the_confusion_matrix_shows_its_pictures_and_the_epoch_moves(t
     expect(feature_map.get_by_role("button", name="Play")).to_be_visible()  # it has come to the last epoch
     press_a_dot(page)
     expect(page.get_by_text("% sure; it is").first).to_be_visible()
+    page.get_by_text("Where it looks", exact=True).click()
+    expect(page.get_by_text("By the weights that are kept")).to_be_visible()
+    expect(page.get_by_test_id("stImage").locator("img").first).to_be_visible()
     assert [each for each in tab.errors if "404" not in each] == []

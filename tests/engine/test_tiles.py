@@ -75,3 +75,16 @@ def test_the_average_over_flips_flips_with_the_picture(
 
 def test_no_gradient_is_kept(convolution: nn.Module) -> None:
     assert not predict_probabilities(convolution, torch.randn(1, 2, 8, 8)).requires_grad
+
+
+def test_the_eight_views_make_the_answer_the_same_however_the_picture_is_turned(convolution: nn.Module) -> None:
+    torch.manual_seed(2)
+    images = torch.randn(1, 2, 40, 56)
+    found = predict_probabilities(convolution, images, flips=ALL_FLIPS, turns=True)
+    for times in (1, 2, 3):
+        turned = torch.rot90(images, times, (2, 3))
+        again = predict_probabilities(convolution, turned, tile=32 if times == 2 else 0, flips=ALL_FLIPS, turns=True)
+        back = torch.rot90(again, -times, (2, 3))
+        torch.testing.assert_close(back, found, atol=0.1 if times == 2 else 1e-6, rtol=0)
+    alone = predict_probabilities(convolution, images, flips=ALL_FLIPS)
+    assert (alone - found).abs().max() > 1e-3
