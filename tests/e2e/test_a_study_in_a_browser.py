@@ -117,7 +117,7 @@ def test_a_cell_of_the_confusion_matrix_shows_its_pictures_and_the_epoch_moves(t
     expect(page.get_by_text("Only who is near whom means something")).to_be_visible()
     feature_map = page.locator(".fovea-map")
     expect(feature_map.locator("output")).to_have_text("epoch 1")
-    feature_map.get_by_label("Pictures").check()
+    feature_map.get_by_role("checkbox", name="Pictures").check()
     feature_map.get_by_role("button", name="Play").click()
     expect(feature_map.locator("output")).not_to_have_text("epoch 1")
     expect(feature_map.get_by_role("button", name="Play")).to_be_visible()  # it has come to the last epoch

@@ -103,7 +103,7 @@ def test_evaluation_agrees_with_scoring_by_hand(checkpoint_folder: Path, tmp_pat
         number = path.name[:2]
         label = grey(tmp_path / f"drive/test/1st_manual/{number}_manual1.gif") > 127
         inside = grey(tmp_path / f"drive/test/mask/{number}_test_mask.gif") > 127
-        said = (predictor.predict_file(path).probabilities >= 0.5)[inside]
+        said = (predictor.predict_file(path).probabilities >= predictor.setup.config.threshold)[inside]
         hits += int((said & label[inside]).sum())
         wrong += int((said ^ label[inside]).sum())
     assert found.scores["dice"] == pytest.approx(2 * hits / (2 * hits + wrong), abs=0.02)
