@@ -27,6 +27,11 @@ def logs_folder() -> Path:
     return home() / "logs"
 
 
+def tried_folder() -> Path:
+    """Return where pictures that were given to a demo, and what came of them, lie for up to two hours."""
+    return home() / "tried"
+
+
 def checkpoints_folder() -> Path:
     """Return the folder of the trained weights that ship with the project."""
     return PROJECT / "checkpoints"

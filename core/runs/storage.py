@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
-from core.paths import data_folder, home, locked_file, logs_folder
+from core.paths import data_folder, home, locked_file, logs_folder, tried_folder
 from core.runs.run import Run
 from core.runs.settings import Settings
 from core.runs.store import RunStore
@@ -38,6 +38,7 @@ def measure_disk(store: RunStore) -> list[Share]:
         Share("Sample pictures", _sum(store.folder(run.id) / "pictures" for run in runs)),
         Share("Deleted runs", _sum(store.folder(run.id) for run in deleted)),
         Share("Decoded pictures and features", _sum([home() / "cache"])),
+        Share("Pictures tried lately", _sum([tried_folder()])),
         Share("Data sets", _sum([data_folder()])),
         Share("Logs", _sum([logs_folder()])),
         Share("Curves and settings of runs", _sum(home().glob("mlflow.db*"))),

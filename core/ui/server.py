@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.types import Receive, Scope, Send
 
+from core.paths import tried_folder
 from core.ui.tracking import load_tracking
 
 FIRST_LOOK = 4.0
@@ -143,6 +144,9 @@ def build_gradio() -> Starlette:
     """Return the demos as an application whose root is theirs."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    # Gradio names a result by its content and writes it anew each time: two servers must not share a folder, or one
+    # cuts the file short that the other is sending.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(tried_folder()))
     load_tracking()  # it and Gradio have packages in common
     import gradio  # noqa: PLC0415 - takes seconds, and only the demos need it
     from fastapi import FastAPI  # noqa: PLC0415
