@@ -165,7 +165,7 @@ def test_the_demo_is_embedded_and_asks_nobody_else(tab: Tab) -> None:
     assert tab.foreign == []
 
 
-@pytest.mark.parametrize("path", ["/", "/train", "/runs", "/compare", "/predict", "/system"])
+@pytest.mark.parametrize("path", ["/", "/train", "/runs", "/compare", "/inspect", "/reports", "/predict", "/system"])
 def test_a_phone_shows_a_page_without_scrolling_sideways(path: str, open_tab: Callable[..., Tab]) -> None:
     page = open_tab(width=390, height=844).open(path)
     page.get_by_role("heading", level=1).wait_for()

@@ -1,0 +1,142 @@
+"""Pages that compare and look closely: Compare, Reports, Inspect."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.experiments import find_experiment
+from core.runs.recorder import StoreRecorder
+from core.runs.store import RunStore
+from tests.pages.test_pages import button, checked, open_page, parameter, record, texts
+from tests.studies.test_study import record as record_runs_of_study
+
+pytestmark = pytest.mark.filterwarnings("default")  # of Streamlit, MLflow and their dependencies, not of ours
+
+
+@pytest.fixture
+def store(home: Path) -> RunStore:
+    return RunStore()
+
+
+def test_runs_stand_side_by_side_and_the_link_keeps_them(store: RunStore) -> None:
+    first, second, other = record(store, dice=0.7), record(store, dice=0.8, learning_rate=0.01), record(store)
+    app = open_page("compare", runs=f"{first.short_id},{second.short_id}")
+    assert app.multiselect(key="compare-runs").value == [first.short_id, second.short_id]
+    (scores,) = app.dataframe
+    assert list(scores.value["Dice"]) == ["0.7000", "0.8000"]
+    (differing,) = app.table
+    assert list(differing.value["Knob"]) == ["learning_rate"]
+    assert list(differing.value[second.short_id]) == ["0.01"]
+    assert app.selectbox(key="compare-score").value == "val/dice"
+    app.multiselect(key="compare-runs").set_value([first.short_id, other.short_id])
+    app.selectbox(key="compare-score").set_value("step/loss")
+    checked(app.run())
+    assert parameter(app, "runs") == [f"{first.short_id},{other.short_id}"]
+    assert "differ in chance alone" in texts(app)
+
+
+def test_runs_that_must_not_be_compared_are_marked(store: RunStore) -> None:
+    first, second = record(store), record(store, validation=0.3)
+    app = open_page("compare", runs=f"{first.short_id},{second.short_id}")
+    assert "held back different shares" in texts(app)
+    store.add_facts(first.id, {"fingerprint": "a"})
+    store.add_facts(second.id, {"fingerprint": "b"})
+    assert "trained on different data" in texts(checked(app.run()))
+
+
+def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
+    app = open_page("compare", ask="pets-encoders")
+    assert app.selectbox(key="study-template").value == "pets-encoders"
+    assert "6 runs of 2 sides" in texts(app)
+    study = record_runs_of_study(store, seeds=2)
+    assert "There is no study gone-01234567 here" in texts(open_page("compare", study="gone-01234567"))
+    app = open_page("compare", study=study.id)
+    assert study.template.question in texts(app)
+    assert "4 of 4 runs have ended" in texts(app)
+    assert "is better than" in texts(app)
+    assert parameter(app, "study") == [study.id]
+    app.session_state["sides-tab"] = "Quality against cost"
+    assert "beaten in both" in texts(checked(app.run())).lower()
+    app.session_state["sides-tab"] = "Picture by picture"
+    assert "on 40 of 40 pictures" in texts(checked(app.run()))
+    app.session_state["sides-tab"] = "What differs"
+    checked(app.run())
+    assert list(app.table[0].value["Knob"]) == ["arm"]
+
+
+def test_a_report_stands_on_its_page_with_its_files(store: RunStore) -> None:
+    study = record_runs_of_study(store, seeds=2)
+    app = open_page("reports", study=study.id)
+    links = [element.proto.url for element in app.get("link_button")]
+    assert [each.partition("?")[0] for each in links] == ["/files/report", "/files/report", "/files/curves"]
+    assert all(study.id in each for each in links)
+    app.text_area(key="report-remarks").set_value("One.\n\nTwo & three.")
+    app.toggle(key="report-pictures").set_value(False)
+    checked(app.run())
+    address = app.get("link_button")[0].proto.url
+    assert "remark=One.&remark=Two+%26+three.&pictures=no&save=yes" in address
+    for run in study.runs:
+        (store.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
+    assert button(open_page("reports", study=study.id), "Score them now")
+    alone = open_page("reports", runs=study.runs[0].short_id)
+    assert [each.proto.url.partition("?")[0] for each in alone.get("link_button")] == ["/files/curves"]
+
+
+def test_what_more_pictures_are_worth_is_drawn(store: RunStore) -> None:
+    record_runs_of_study(store, seeds=2)
+    study = record_runs_of_study(store, seeds=2, share=0.5)
+    app = open_page("compare", study=study.id)
+    app.session_state["sides-tab"] = "Amount of data"
+    assert "Where a line still rises" in texts(checked(app.run()))
+
+
+def test_a_study_that_nobody_scored_offers_to(store: RunStore) -> None:
+    study = record_runs_of_study(store, seeds=2)
+    for run in study.runs:
+        (store.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
+    app = open_page("compare", study=study.id)
+    assert "4 runs have none on what the runs held back yet" in texts(app)
+    assert button(app, "Score them now")
+
+
+def test_a_classifier_is_inspected_epoch_by_epoch(store: RunStore) -> None:
+    assert "No run has kept its answers yet" in texts(open_page("inspect"))
+    config = find_experiment("chest").config(recipe="quick", data="/gone")
+    run = store.create("chest", config.as_values())
+    rng = np.random.default_rng(0)
+    with StoreRecorder(store, run.id) as recorder:
+        for epoch in (1, 2):
+            labels = rng.integers(0, 2, 30)
+            second = np.clip(labels * 0.3 * epoch + rng.uniform(0, 0.5, 30), 0, 1)
+            probs = np.stack([1 - second, second], axis=1).astype(np.float32)
+            names = np.array([f"train/{each}.png" for each in range(30)])
+            components = rng.normal(size=(30, 5)).astype(np.float16)
+            told = {"names": names, "labels": labels, "probs": probs, "components": components}
+            recorder.record_answers(epoch, told)
+    app = open_page("inspect", run=run.short_id, epoch="1")
+    assert "after epoch 1" in texts(app)
+    assert app.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == 30
+    for tab, words in (("Threshold", "cheapest threshold"), ("Calibration", "Calibration error"),
+                       ("Worst and best", "image_not_supported"), ("ROC and precision", "ROC of class 1"),
+                       ("Map of features", "30 held-back pictures where")):  # fmt: skip
+        app.session_state["inspect-tab"] = tab
+        assert words in texts(checked(app.run())), tab
+    app.select_slider[0].set_value(2)
+    assert "after epoch 2" in texts(checked(app.run()))
+    assert parameter(app, "epoch") == ["2"]
+
+
+def test_compare_begins_with_two_runs_of_one_experiment_and_asks_for_a_second(store: RunStore) -> None:
+    alone = record(store)
+    app = open_page("compare", runs="")
+    assert app.multiselect(key="compare-runs").value == [alone.short_id]
+    assert "Choose another run above" in texts(app)
+    another = record(store)
+    store.create("objects", find_experiment("objects").config(recipe="quick").as_values())
+    assert open_page("compare", runs="").multiselect(key="compare-runs").value == [another.short_id, alone.short_id]
+
+
+def test_compare_says_what_to_do_where_there_is_nothing() -> None:
+    assert "Nothing has been trained yet" in texts(open_page("compare", runs=""))
+    assert "Is fine-tuning better" in texts(open_page("compare"))
