@@ -89,11 +89,11 @@ def _print_conclusion(store: "RunStore", subject: "Subject", options: argparse.N
         return print_json({
             **({"study": study} if study else {}), "score": found.score.key, "split": split,
             "sides": [as_json(side) | {"means": means} for side, means in zip(sides, found.means, strict=True)],
-            "verdicts": [each.as_json() for each in found.claims],
+            "verdicts": [each.as_json() for each in found.claims], "caveat": subject.caveat,
         })  # fmt: skip
     for side, means in zip(sides, found.means, strict=True):
         print(f"{side.name}: {sum(means) / len(means):.4g} ({', '.join(f'{each:.4g}' for each in means)})")
-    print("\n".join(each.said for each in found.claims))
+    print("\n".join([each.said for each in found.claims] + [subject.caveat] * bool(subject.caveat)))
     return 0
 
 

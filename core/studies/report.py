@@ -51,7 +51,8 @@ def write_report(
     runs = [run for side in found.sides for run in side.runs]
     costs = [each for each in COSTS if all(each.key in costs_of(store, run) for run in runs)]
     return template.render(
-        question=subject.question, title=subject.title, why=subject.why, remarks=remarks, experiment=experiment.title,
+        question=subject.question, title=subject.title, why=subject.why, caveat=subject.caveat,
+        remarks=remarks, experiment=experiment.title,
         date=time.strftime("%d %B %Y", time.localtime(max(run.ended or run.created for run in runs))),
         commit=first.facts.get("commit", "unknown"),
         claims=[{"said": each.said, "decided": each.verdict.is_decided and each.p < 1 - LEVEL}

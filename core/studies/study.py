@@ -42,6 +42,15 @@ class Study:
         return all(run.is_final for run in self.runs)
 
     @property
+    def caveat(self) -> str:
+        """Say which runs a verdict leaves out, and why; empty once every run has finished."""
+        waiting = sum(not run.is_final for run in self.runs)
+        broken = sum(run.is_final and not _counts(run) for run in self.runs)
+        said = [f"{waiting} of {len(self.runs)} runs have not ended yet"] if waiting else []
+        said += [f"{broken} of {len(self.runs)} runs were stopped or failed and are left out"] if broken else []
+        return f"This may still change: {'; '.join(said)}." if said else ""
+
+    @property
     def seeds(self) -> list[int]:
         """Return the seeds that were trained, in order."""
         return sorted({int(run.config["seed"]) for run in self.runs})
@@ -55,7 +64,7 @@ class Study:
         """
         found: dict[tuple[float, int, str, int], list[Run]] = {}
         for run in self.runs:
-            if run.status == FINISHED and run.best_epoch:
+            if _counts(run):
                 share, epochs = float(run.config.get("share", 1.0)), int(run.config["epochs"])
                 found.setdefault((-share, self._place_of(run), self.title_of(run), epochs), []).append(run)
         usual = {key[:3]: min(each[3] for each in found if each[:3] == key[:3]) for key in found}
@@ -84,6 +93,10 @@ class Study:
             if (line.arm, recipe, wanted) == (run.config["arm"], run.config["recipe"], changed):
                 return place
         return len(self.template.lines)
+
+
+def _counts(run: Run) -> bool:
+    return run.status == FINISHED and bool(run.best_epoch)
 
 
 def plan(

@@ -21,6 +21,7 @@ class Subject:
         why: What the answer is good for, and what to beware of; empty where nobody said.
         split: On which the sides are compared.
         sides: Two or more.
+        caveat: Why what is found may still change; empty where everything asked for is there.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Subject:
     why: str
     split: str
     sides: tuple[Side, ...]
+    caveat: str = ""
 
 
 def subject_of_study(study: Study, split: str = "") -> Subject:
@@ -42,7 +44,9 @@ def subject_of_study(study: Study, split: str = "") -> Subject:
             f"Study {study.id} has no finished runs of two sides yet; wait for them, or see why they failed."
         )
     about = study.template
-    return Subject(study.id, about.question, about.title, about.why, split or study.split, tuple(study.sides))
+    return Subject(
+        study.id, about.question, about.title, about.why, split or study.split, tuple(study.sides), study.caveat
+    )
 
 
 def subject_of_runs(runs: Sequence[Run], split: str) -> Subject:

@@ -57,7 +57,7 @@ def _ask() -> tuple[list[str], bool]:
 
 def _wait_for_scores(store: RunStore, subject: Subject, split: str) -> None:
     """Draw the way to the scores, and the page anew once they are there."""
-    if show_verdict(store, subject.sides, split) is not None:
+    if show_verdict(store, subject.sides, split, caveat=subject.caveat) is not None:
         st.rerun()
 
 

@@ -165,7 +165,7 @@ def _show(store: RunStore, name: str, was_moving: bool) -> None:
         st.info("A verdict appears here when a run of each of two sides has ended.", icon=":material/hourglass_top:")
         _show_runs(study)
         return
-    found = show_verdict(store, sides, study.split)
+    found = show_verdict(store, sides, study.split, caveat=study.caveat)
     if found is not None:
         st.dataframe(tabulate(found), hide_index=True)
         if reported := say_reported(find_experiment(study.template.experiment), sides):

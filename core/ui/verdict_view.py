@@ -33,8 +33,15 @@ def conclude_kept(store: RunStore, sides: Sequence[Side], split: str) -> Conclus
     return conclude(sides, split, lambda run: rows[run.id]) if len(rows) == len(known) else None
 
 
-def show_verdict(store: RunStore, sides: Sequence[Side], split: str) -> Conclusion | None:
-    """Draw what may be claimed on a split, or the way to it where runs were not scored yet; return it."""
+def show_verdict(store: RunStore, sides: Sequence[Side], split: str, *, caveat: str = "") -> Conclusion | None:
+    """Draw what may be claimed on a split, or the way to it where runs were not scored yet; return it.
+
+    Args:
+        store: Where runs are recorded.
+        sides: Two or more.
+        split: On which to compare them.
+        caveat: Why the claims may still change; empty where everything asked for is there.
+    """
     try:
         found = conclude_kept(store, sides, split)
     except UserError as error:
@@ -44,10 +51,14 @@ def show_verdict(store: RunStore, sides: Sequence[Side], split: str) -> Conclusi
         _show_way_to_scores(store, sides, split)
         return None
     for claim in found.claims:
-        if claim.verdict.is_decided and claim.p < 1 - LEVEL:
+        if caveat:
+            st.info(claim.said, icon=":material/hourglass_top:")
+        elif claim.verdict.is_decided and claim.p < 1 - LEVEL:
             st.success(claim.said, icon=":material/trophy:")
         else:
             st.info(claim.said, icon=":material/balance:")
+    if caveat:
+        st.caption(caveat)
     if len(found.claims) > 1:
         st.caption(
             f"{len(found.claims)} comparisons are made together; the probabilities are corrected for that (Holm)."

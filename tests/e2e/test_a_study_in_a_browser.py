@@ -46,7 +46,7 @@ def test_a_question_becomes_a_verdict_a_report_and_a_link(
     choose(page, "Compare on", "Test split")
     page.get_by_role("button", name="Start 4 runs").click()
     expect(page.get_by_text("4 of 4 runs have ended")).to_be_visible()
-    verdict = page.get_by_text("paired over").first
+    verdict = page.get_by_text("2 seeds each, paired over").first
     expect(verdict).to_be_visible()
     said = verdict.inner_text()
     page.get_by_role("tab", name="Pictures").click()

@@ -56,6 +56,10 @@ def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
     assert "4 of 4 runs have ended" in texts(app)
     assert "is better than" in texts(app)
     assert parameter(app, "study") == [study.id]
+    assert "This may still change" not in texts(app)
+    late = store.create("reconstruction", {**study.runs[0].config, "seed": 2})
+    store.join_study(late.id, study.id, "val")
+    assert "1 of 5 runs have not ended yet" in texts(open_page("compare", study=study.id))
     app.session_state["sides-tab"] = "Quality against cost"
     assert "beaten in both" in texts(checked(app.run())).lower()
     app.session_state["sides-tab"] = "Picture by picture"

@@ -122,6 +122,22 @@ def test_the_measure_is_the_templates_first_side_even_where_another_was_trained_
     assert [side.runs[0].id for side in again.sides] == [first.id, second.id]
 
 
+def test_what_is_missing_is_said_beside_the_verdict(store: RunStore) -> None:
+    study = record(store, seeds=2)
+    assert study.caveat == ""
+    late = store.create("reconstruction", {**study.runs[0].config, "seed": 2})
+    broken = store.create("reconstruction", {**study.runs[0].config, "seed": 3})
+    store.finish(broken.id, FAILED, "The disk is full.")
+    for run in (late, broken):
+        store.join_study(run.id, study.id, "val")
+    study = open_study(store, study.id)
+    assert study.caveat == (
+        "This may still change: 1 of 6 runs have not ended yet; 1 of 6 runs were stopped or failed and are left out."
+    )
+    found = conclude(study.sides, "val", lambda run: rows_of(store, run))
+    assert study.caveat in html.unescape(write_report(store, subject_of_study(study), found))
+
+
 def test_a_run_that_was_prolonged_is_a_side_of_its_own(store: RunStore) -> None:
     study = record(store, seeds=2)
     store.set_epochs(study.runs[0].id, 99)
