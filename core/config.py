@@ -147,6 +147,11 @@ class RunConfig:
                                  unit="epochs", advanced=True)  # fmt: skip
     gradient_clip: float = knob(0.0, "Largest norm of the gradient; 0 leaves it alone.", low=0.0, high=1e6,
                                 advanced=True)  # fmt: skip
+    average: float = knob(
+        0.0, "Validate and keep a moving average of the weights, which keeps this much of itself at each step, such as "
+        "0.99; 0 takes the weights themselves. It calms scores that jump from epoch to epoch.", low=0.0, high=0.99999,
+        advanced=True,
+    )  # fmt: skip
     patience: int = knob(0, "Stop early after this many epochs without improvement; 0 never stops early.", low=0,
                          high=10_000, unit="epochs", advanced=True)  # fmt: skip
     validation: float = knob(

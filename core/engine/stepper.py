@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -13,6 +14,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from core.config import RunConfig
+from core.engine.averaging import WeightAverage
 from core.engine.device import Compute
 from core.engine.task import Batch, Task
 from core.errors import UserError
@@ -47,6 +49,7 @@ class Stepper:
         rates = task.rates()
         self.optimizers = {name: self._build_optimizer(part, rates.get(name, 1.0)) for name, part in self.parts.items()}
         self.schedules = self._build_schedules(config, steps)
+        self.average = WeightAverage(self.unwrapped(), config.average) if config.average else None
         task.adopt({**self.parts, **self.companions})
 
     def _placed(self, part: nn.Module) -> nn.Module:
@@ -84,7 +87,13 @@ class Stepper:
                 raise DivergedError(f"The loss of the {each.part} became {value}")
             self._descend(each.part, each.loss)
             recorded |= {"loss" if len(self.parts) == 1 else f"loss_{each.part}": value, **each.values}
+        if self.average:
+            self.average.update()
         return recorded
+
+    def to_keep(self) -> AbstractContextManager[None]:
+        """Return a while in which the parts have the weights that are validated and kept."""
+        return self.average.applied() if self.average else nullcontext()
 
     def _descend(self, part: str, loss: torch.Tensor) -> None:
         optimizer = self.optimizers[part]
@@ -122,6 +131,7 @@ class Stepper:
             "parts": {name: module.state_dict() for name, module in modules.items()},
             "optimizers": {name: each.state_dict() for name, each in self.optimizers.items()},
             "schedules": {name: each.state_dict() for name, each in self.schedules.items() if each},
+            "average": self.average.state() if self.average else {},
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -133,6 +143,8 @@ class Stepper:
         for name, schedule in self.schedules.items():
             if schedule:
                 _load_schedule(schedule, state["schedules"][name])
+        if self.average:
+            self.average.load_state(state["average"])
 
 
 def _build_optimizer(parameters: Iterable[nn.Parameter], config: RunConfig, *, rate: float) -> Optimizer:

@@ -213,13 +213,14 @@ class Trainer:
 
     def _validate(self) -> None:
         start = time.perf_counter()
-        scores = self.evaluate(draw=True)
+        with self.stepper.to_keep():
+            scores = self.evaluate(draw=True)
+            if self._is_best(scores):
+                self.best = Best(self.epoch, scores)
+                self._save_best()
         values = {f"val/{key}": value for key, value in scores.items()}
         values |= self._trained | {"learning_rate": self.stepper.learning_rate}
         self.stepper.end_epoch(scores.get("loss", self._trained["train/loss"]))
-        if self._is_best(scores):
-            self.best = Best(self.epoch, scores)
-            self._save_best()
         values["val/seconds"] = time.perf_counter() - start
         self.recorder.record_epoch(self.epoch, values)
         self._validated = self.epoch
@@ -271,8 +272,9 @@ class Trainer:
     def _stop(self) -> Outcome:
         """Keep what there is: the best epoch, or the weights of this moment if no epoch was completed."""
         if not self.best.epoch:
-            self.best = Best(self.epoch, self.evaluate(draw=True))
-            self._save_best()
+            with self.stepper.to_keep():
+                self.best = Best(self.epoch, self.evaluate(draw=True))
+                self._save_best()
         return self._outcome("stopped")
 
     def _load(self) -> None:

@@ -60,11 +60,12 @@ def test_a_run_learns_and_tells_every_step_and_epoch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stop_after", [2 * STEPS, 2 * STEPS + 1, 3 * STEPS - 1])
 @pytest.mark.parametrize("schedule", ["constant", "one-cycle", "plateau"])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize(("optimizer", "average"), [("adamw", 0.0), ("sgd", 0.0), ("adamw", 0.9)])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(
-    tmp_path: Path, schedule: str, optimizer: str, stop_after: int
+    tmp_path: Path, schedule: str, optimizer: str, average: float, stop_after: int
 ) -> None:
     knobs = {"schedule": schedule, "optimizer": optimizer, "plateau_patience": 0, "gradient_clip": 1.0, "seed": 5}
+    knobs |= {"average": average}
     whole, told = build_trainer(tmp_path / "whole", **knobs)
     expected = whole.fit()
 
