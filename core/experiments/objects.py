@@ -48,7 +48,6 @@ class Objects(ClassificationExperiment):
                 "small-cnn": {"epochs": 40, "size": 32, "learning_rate": 3e-3, "flip": True, "shift": 0.1,
                               "colour": 0.2},
                 "lite0-frozen": {"epochs": 30, "learning_rate": 3e-3},
-                "lite0-last-stage": {"epochs": 6},
             },
         ),
         Recipe(

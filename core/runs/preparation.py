@@ -25,7 +25,8 @@ class Preparation:
         begun: Sentences about the weights it begins with.
         data: What it learns from.
         task: What it learns.
-        example: Module that takes the time and a batch for it; None where it learns from stored features.
+        example: Module that takes the time and a batch for it; None where that is too little to matter.
+        sees_pictures: Whether the batch is of pictures, not of stored features.
     """
 
     setup: Setup[Any]
@@ -34,9 +35,10 @@ class Preparation:
     data: TaskData
     task: Task
     example: tuple[nn.Module, Tensor] | None
+    sees_pictures: bool
 
     def choose_compute(self) -> Compute:
-        """Choose by trying; what learns from stored features is too small for that to matter."""
+        """Choose by trying, where it matters."""
         config = self.setup.config
         if self.example is None:
             precision = "fp32" if config.precision == "auto" else config.precision
@@ -53,7 +55,7 @@ class Preparation:
             "device": compute.describe(),
             "compute": json.dumps([compute.device, compute.precision, compute.memory_format]),
             "parameters": str(sum(each.numel() for each in self.network.parameters())),
-            "flops": str(count_work(self.setup, self.network, self.example)),
+            "flops": str(count_work(self.setup, self.network, self.example if self.sees_pictures else None)),
             "data": " ".join(self.data.notes),
         }
         return facts | ({"start": " ".join(self.begun)} if self.begun else {})
@@ -77,4 +79,5 @@ def prepare(setup: Setup[Any], earlier: Path | None, *, say: Say) -> Preparation
     data = setup.build_data(network, say=say)
     task = setup.build_task(network)
     say("Trying number formats.")
-    return Preparation(setup, network, begun, data, task, task.example(next(iter(data.training))))
+    batch = next(iter(data.training))
+    return Preparation(setup, network, begun, data, task, task.example(batch), "features" not in batch)

@@ -29,6 +29,18 @@ MOST_ANSWERS = 4 << 20
 """Bytes of probabilities of a split above which they are not kept for every epoch."""
 
 
+class _AfterFeatures(nn.Module):
+    """What is trained of a network, on what its frozen part made of pictures."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.network(features, precomputed=True)
+        return logits
+
+
 class ClassificationTask(Task):
     """Learns classes by cross-entropy, from pictures or from what a frozen part of the network made of them."""
 
@@ -64,6 +76,16 @@ class ClassificationTask(Task):
     def adopt(self, parts: Mapping[str, nn.Module]) -> None:
         """Use this network from now on."""
         self.network = parts["network"]
+
+    def example(self, batch: Batch) -> tuple[nn.Module, Tensor] | None:
+        """Return the network and its pictures, or what of it works on stored maps of features.
+
+        A linear layer on stored vectors is too small for the number format to matter.
+        """
+        features = batch.get("features")
+        if features is None:
+            return super().example(batch)
+        return (_AfterFeatures(self.network), features) if features.ndim == len("NCHW") else None
 
     def losses(self, batch: Batch) -> Iterator[PartLoss]:
         """Yield the cross-entropy of a batch of ``labels`` and ``images`` or ``features``.

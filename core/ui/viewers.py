@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-SHARE = 0.025
+SHARE = 0.015
 """Part of the machine's processor time that drawing may take; sending it costs about as much again."""
 SHORTEST, LONGEST = 1.0, 30.0
 FORGOTTEN = 2.5 * LONGEST

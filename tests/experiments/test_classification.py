@@ -14,6 +14,8 @@ from core.engine.trainer import Trainer
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.classification import ClassificationSetup
+from core.runs.measures import count_work
+from core.runs.preparation import prepare
 from tests.engine.toy import MemoryRecorder
 
 CPU = Compute("cpu", "fp32", "contiguous")
@@ -69,6 +71,24 @@ def test_the_fast_path_is_taken_only_where_it_is_the_same(surfaces: Path) -> Non
         setup.begin(network, None)
         batch = next(iter(setup.build_data(network).training))
         assert ("features" in batch) is fast, (arm, changes)
+
+
+@pytest.mark.parametrize(("arm", "tried"), [("lite0-frozen", False), ("lite0-last-stage", True)])
+def test_number_formats_are_tried_on_stored_maps_and_not_on_stored_vectors(
+    arm: str, tried: bool, surfaces: Path
+) -> None:
+    changes = SMALL | {"precision": "auto", "memory_format": "auto"}
+    config = find_experiment("aoi").config(arm=arm, recipe="quick", data=str(surfaces), changes=changes)
+    ready = prepare(find_experiment("aoi").set_up(config), None, say=lambda text: None)
+    batch = next(iter(ready.data.training))
+    assert bool(ready.choose_compute().trials) is tried
+    whole = str(count_work(ready.setup, ready.network, None))
+    assert ready.facts(Compute("cpu", "fp32", "contiguous"))["flops"] == whole
+    if tried:
+        assert ready.example is not None
+        rest, features = ready.example
+        rest.eval()
+        assert torch.equal(rest(features), ready.network(batch["features"], precomputed=True))
 
 
 def test_a_frozen_network_does_not_move(surfaces: Path, tmp_path: Path) -> None:

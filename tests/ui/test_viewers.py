@@ -4,7 +4,7 @@ from core.ui.viewers import FORGOTTEN, LONGEST, SHARE, Viewers, has_changed
 
 
 @pytest.mark.parametrize(
-    ("count", "cost", "pause"), [(1, 0.02, 1.0), (2, 0.02, 1.0), (20, 0.02, 8.0), (20, 5.0, LONGEST)]
+    ("count", "cost", "pause"), [(1, 0.01, 1.0), (2, 0.01, 1.0), (20, 0.012, 8.0), (20, 5.0, LONGEST)]
 )
 def test_all_viewers_together_take_a_small_share(count: int, cost: float, pause: float) -> None:
     viewers = Viewers(cores=2)
@@ -19,9 +19,9 @@ def test_all_viewers_together_take_a_small_share(count: int, cost: float, pause:
 def test_who_has_gone_no_longer_counts() -> None:
     viewers = Viewers(cores=2)
     for number in range(50):
-        viewers.note(str(number), 0.02, 0.0)
+        viewers.note(str(number), 0.012, 0.0)
     assert viewers.pause() == pytest.approx(20.0)
-    viewers.note("last", 0.02, FORGOTTEN + 1)
+    viewers.note("last", 0.012, FORGOTTEN + 1)
     assert viewers.pause() == 1.0
 
 
