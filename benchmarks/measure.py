@@ -5,11 +5,13 @@
 
 FOLDER holds the public sets under the names used below. Each row is one `train --wait` and, if it has a test split,
 one `evaluate` by the command line, as a user types them; times are whole, from the command to its end. Run it on a
-machine that does nothing else. Numbers are kept in measured.json beside this file, one entry for each row.
+machine that does nothing else, or bound to a core of its own (`taskset`; the table says so). Numbers are kept in
+measured.json beside this file, one entry for each row.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -166,7 +168,8 @@ def measure(row: Row, pictures: Path) -> dict[str, Any]:
     kept = {key: scores[key] for key in row.scores}
     seen = {key: human[key] for key in row.scores if key in human}
     told = {key: facts[key] for key in ("commit", "machine", "fingerprint", "parameters", "device") if key in facts}
-    return {"scores": kept, "second_observer": seen, "wall": round(wall, 1), "epoch": trained["epoch"], **told}
+    wall = {"wall": round(wall, 1), "cores": len(os.sched_getaffinity(0))}
+    return {"scores": kept, "second_observer": seen, **wall, "epoch": trained["epoch"], **told}
 
 
 def _run(words: list[str]) -> dict[str, Any]:
@@ -206,7 +209,8 @@ def _render(row: Row, measured: dict[str, Any]) -> str:
     said = row.said if row.data else f"drawn, {judged}"
     command = f"python -m core {' '.join(row.command(row.data))} --wait"
     command = f"`{command}`" + (f", then `evaluate RUN --split {row.split}`" if row.split else "")
-    cells = (f"`{row.slug}`, `{row.arm}`, `{row.recipe}`", said, scores, f"{measured['wall']:.0f} s", reported, command)
+    time_said = f"{measured['wall']:.0f} s" + (" on one core" if measured.get("cores") == 1 else "")
+    cells = (f"`{row.slug}`, `{row.arm}`, `{row.recipe}`", said, scores, time_said, reported, command)
     return f"| {' | '.join(cells)} |"
 
 

@@ -49,6 +49,12 @@ class BlotsConfig(RunConfig):
         64, "Channels after the discriminator's first convolution; it has three, and they double.", low=2, high=512,
         unit="channels", group="Networks", advanced=True,
     )  # fmt: skip
+    normalisation: str = knob(
+        "instance",
+        "How pix2pix' generator normalises. The paper's way is by instance, each blot by itself, which takes away how "
+        "much ink there is on the whole; by batch it learns what is usual. Other arms are as reported.",
+        choices=("instance", "batch"), group="Networks", advanced=True,
+    )  # fmt: skip
     l1_weight: float = knob(
         0.0, "Weight of the mean absolute difference from the true blot in the generator's loss; pix2pix has 100, 0 "
         "leaves the discriminator as the only teacher.", low=0.0, high=10_000.0,
@@ -96,7 +102,7 @@ class BlotsSetup(Setup[BlotsConfig]):
         judge = (own.judge_width, 2 * own.judge_width, 4 * own.judge_width)
         if own.arm == PIX2PIX:
             widths = tuple(min(each, 8 * own.width) for each in doubled)
-            return build_pix2pix(widths=widths, discriminator_widths=judge)
+            return build_pix2pix(widths=widths, discriminator_widths=judge, normalisation=own.normalisation)
         return ConditionalGan(BlotGenerator(doubled), BlotDiscriminator(judge))
 
     def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
@@ -210,12 +216,18 @@ class Blots(Experiment):
             "The distance from the true blot is in the loss with weight 100, which tells the generator where it is "
             "wrong when the discriminator is too good to teach it. Adam with first beta 0.5, batches of four, blots "
             "mirrored and enlarged at random. pix2pix draws with 1.5 million parameters in place of the "
-            "paper's 29, which a processor trains in minutes.",
+            "paper's 29, which a processor trains in minutes; it normalises by batch, so that it can learn how much "
+            "ink is usual, weighs the distance twice as much, and keeps a moving average of its weights: on held-back "
+            "gels this is better in every score.",
             {
                 "epochs": 30, "batch_size": 4, "learning_rate": 5e-4, "optimizer": "adam", "beta1": 0.5,
                 "l1_weight": 100.0, "jitter": 8,
             },
-            {PIX2PIX: SMALL, **REMEDIES},
+            {
+                PIX2PIX: {**SMALL, "epochs": 12, "l1_weight": 200.0, "jitter": 28, "average": 0.99,
+                          "normalisation": "batch"},
+                **REMEDIES,
+            },
         ),
         Recipe(
             "reported",

@@ -1,5 +1,9 @@
 """pix2pix (Isola et al., 2017, arXiv 1611.07004) for small grey pictures: U-Net generator, patch discriminator."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,6 +13,10 @@ from core.models.blot_gan import TEMPLATES, ConditionalGan, pad_to_multiple
 GENERATOR_WIDTHS = (64, 128, 256, 512, 512, 512)
 DISCRIMINATOR_WIDTHS = (64, 128, 256)
 DROPOUT_BLOCKS = 3
+INSTANCE, BATCH = "instance", "batch"
+NORMALISATIONS: Mapping[str, Callable[[int], nn.Module]] = MappingProxyType(
+    {INSTANCE: partial(nn.InstanceNorm2d, affine=True), BATCH: nn.BatchNorm2d}
+)
 
 
 class UNetGenerator(nn.Module):
@@ -21,26 +29,30 @@ class UNetGenerator(nn.Module):
 
     Deviations: instance normalisation stands for the paper's batch normalisation "using the statistics of the test
     batch", which at its batch size of 1 is the same, and is so at other batch sizes too; dropout rests in ``eval``
-    unless a generator of noise is given, so that scores can be repeated.
+    unless a generator of noise is given, so that scores can be repeated. With ``normalisation="batch"`` it is ordinary
+    batch normalisation, with the batch's statistics in ``train`` and running ones in ``eval``: a picture keeps how much
+    there is in it, which normalising each by itself takes away.
 
     Pictures whose sides are no multiple of ``2 ** len(widths)`` are padded by repeating the border, and the answer is
     cropped back.
     """
 
-    def __init__(self, widths: tuple[int, ...] = GENERATOR_WIDTHS) -> None:
+    def __init__(self, widths: tuple[int, ...] = GENERATOR_WIDTHS, *, normalisation: str = INSTANCE) -> None:
         """Build the levels.
 
         Args:
             widths: Channels after each convolution down, at least two.
+            normalisation: ``instance`` or ``batch``.
         """
+        normalise = NORMALISATIONS[normalisation]
         super().__init__()
         last = len(widths) - 1
         self.down = nn.ModuleList(
-            _down(before, after, plain=level in (0, last))
+            _down(before, after, None if level in (0, last) else normalise)
             for level, (before, after) in enumerate(zip((TEMPLATES, *widths), widths, strict=False))
         )
-        ups = [_up(widths[last], widths[last - 1])]
-        ups += [_up(2 * widths[level], widths[level - 1]) for level in range(last - 1, 0, -1)]
+        ups = [_up(widths[last], widths[last - 1], normalise)]
+        ups += [_up(2 * widths[level], widths[level - 1], normalise) for level in range(last - 1, 0, -1)]
         self.up = nn.ModuleList(ups)
         self.head = nn.ConvTranspose2d(2 * widths[0], 1, 4, stride=2, padding=1)
         self.stride = 2 ** len(widths)
@@ -91,7 +103,7 @@ class PatchDiscriminator(nn.Module):
         last = len(widths) - 1
         for depth, (before, after) in enumerate(zip((TEMPLATES + 1, *widths), widths, strict=False)):
             layers.append(nn.Conv2d(before, after, 4, stride=1 if depth == last else 2, padding=1, bias=depth == 0))
-            layers += [nn.InstanceNorm2d(after, affine=True)] * (depth > 0)
+            layers += [NORMALISATIONS[INSTANCE](after)] * (depth > 0)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
         self.apply(_initialise)
@@ -109,19 +121,28 @@ def build_pix2pix(
     *,
     widths: tuple[int, ...] = GENERATOR_WIDTHS,
     discriminator_widths: tuple[int, ...] = DISCRIMINATOR_WIDTHS,
+    normalisation: str = INSTANCE,
 ) -> ConditionalGan:
-    """Return the pair, initialised as in the paper: weights of convolutions from N(0, 0.02²), biases 0."""
-    return ConditionalGan(UNetGenerator(widths), PatchDiscriminator(discriminator_widths))
+    """Return the pair, initialised as in the paper: weights of convolutions from N(0, 0.02²), biases 0.
+
+    Args:
+        widths: Of the generator.
+        discriminator_widths: Of the discriminator.
+        normalisation: Of the generator, ``instance`` or ``batch``. The discriminator's is by instance: true and
+            generated pictures come to it in batches of their own, whose statistics would tell them apart.
+    """
+    generator = UNetGenerator(widths, normalisation=normalisation)
+    return ConditionalGan(generator, PatchDiscriminator(discriminator_widths))
 
 
-def _down(before: int, after: int, *, plain: bool) -> nn.Module:
-    convolution = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=plain)
-    return convolution if plain else nn.Sequential(convolution, nn.InstanceNorm2d(after, affine=True))
+def _down(before: int, after: int, normalise: Callable[[int], nn.Module] | None) -> nn.Module:
+    convolution = nn.Conv2d(before, after, 4, stride=2, padding=1, bias=normalise is None)
+    return nn.Sequential(convolution, normalise(after)) if normalise else convolution
 
 
-def _up(before: int, after: int) -> nn.Module:
+def _up(before: int, after: int, normalise: Callable[[int], nn.Module]) -> nn.Module:
     transposed = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)
-    return nn.Sequential(transposed, nn.InstanceNorm2d(after, affine=True))
+    return nn.Sequential(transposed, normalise(after))
 
 
 def _initialise(module: nn.Module) -> None:

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.blot_gan import ConditionalGan
-from core.models.pix2pix import PatchDiscriminator, UNetGenerator, build_pix2pix
+from core.models.pix2pix import NORMALISATIONS, PatchDiscriminator, UNetGenerator, build_pix2pix
 
 
 def _count(network: nn.Module) -> int:
@@ -44,6 +44,25 @@ def test_weights_begin_as_in_the_paper() -> None:
             assert module.weight.mean().item() == pytest.approx(0, abs=0.004)
             assert module.weight.std().item() == pytest.approx(0.02, rel=0.15)
             assert module.bias is None or not module.bias.any()
+
+
+@pytest.mark.parametrize("normalisation", ["instance", "batch"])
+def test_an_answer_does_not_depend_on_the_other_pictures_of_its_batch(normalisation: str) -> None:
+    torch.manual_seed(0)
+    gan, templates = build_pix2pix(widths=(4, 8, 8), normalisation=normalisation), _templates(4)
+    alone = torch.cat([gan.eval()(each[None]) for each in templates])
+    assert torch.allclose(alone, gan(templates), atol=1e-6)
+    kinds = {type(each) for part in (gan.generator, gan.discriminator) for each in part.modules()}
+    assert (nn.BatchNorm2d in kinds) is (normalisation == "batch")
+    assert nn.BatchNorm2d not in {type(each) for each in gan.discriminator.modules()}
+
+
+def test_normalising_by_batch_keeps_how_much_there_is_in_a_picture() -> None:
+    features = torch.stack([torch.full((4, 8, 8), 1.0), torch.full((4, 8, 8), 3.0)])
+    features = features + 0.01 * torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
+    means = {name: NORMALISATIONS[name](4)(features).mean(dim=(1, 2, 3)) for name in NORMALISATIONS}
+    assert means["instance"].tolist() == pytest.approx([0, 0], abs=1e-3)
+    assert means["batch"].tolist() == pytest.approx([-1, 1], abs=0.01)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (24, 40), (65, 31), (12, 100)])
