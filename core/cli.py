@@ -97,11 +97,17 @@ def _add_data_commands(data: argparse.ArgumentParser) -> None:
     make.add_argument("--n", type=int, default=40, help="number of pictures")
     make.add_argument("--seed", type=int, default=0)
     make.set_defaults(run=make_data)
+    place = kinds.add_parser("place", help="Say how many pictures there are, how unlike ImageNet's, and whether the "
+                                           "test pictures come from elsewhere.")  # fmt: skip
+    place.add_argument("slug", metavar="SLUG")
+    place.add_argument("--data", default="", help="name of a data set, or a folder")
+    place.add_argument("--json", action="store_true")
+    place.set_defaults(run=place_data)
 
 
 def show_data_help(options: argparse.Namespace) -> int:
     """Refuse ``data`` without a further word."""
-    raise UserError("Say what to do with data: make.")
+    raise UserError("Say what to do with data: make or place.")
 
 
 def show_experiments(options: argparse.Namespace) -> int:
@@ -269,6 +275,23 @@ def make_data(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     find_experiment(options.slug).make_data(Path(options.out), n=options.n, seed=options.seed)
     print(f"{options.n} pictures in {options.out}, {time.perf_counter() - start:.1f} s")
+    return 0
+
+
+def place_data(options: argparse.Namespace) -> int:
+    """Say where a data set stands."""
+    from core.experiments import find_experiment
+    from core.experiments.experiment import SYNTHETIC
+    from core.inference.placement import say_advice, say_place, say_shift
+    from core.inference.placing import place
+
+    placed = place(
+        find_experiment(options.slug), place_of_data(options.data) or SYNTHETIC,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+    )  # fmt: skip
+    if options.json:
+        return print_json(placed.as_json())
+    print("\n".join(each(placed).replace("**", "") for each in (say_place, say_advice, say_shift)))
     return 0
 
 

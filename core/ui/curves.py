@@ -179,6 +179,54 @@ def draw_costs(
     return figure
 
 
+def draw_map(
+    points: Sequence[tuple[str, float, float]], *, x: str, y: str, across: float, up: float,
+    fields: tuple[str, str, str, str],
+) -> Figure:  # fmt: skip
+    """Return places on a map of four fields, the last point as the one that is meant.
+
+    Args:
+        points: Name, horizontal and vertical place of each; the vertical axis is logarithmic.
+        x: Title of the axis.
+        y: Likewise.
+        across: Where the fields meet horizontally.
+        up: Where they meet vertically.
+        fields: Names of the fields: above left, above right, below left, below right.
+    """
+    drawn: list[Figure] = [
+        {
+            "type": "scatter", "x": np.array([place]), "y": np.array([height]), "mode": "markers+text", "name": name,
+            "text": [name], "textposition": "top center", "textfont": {"size": 12 if meant else 10},
+            "marker": {"size": 15 if meant else 9, "color": TRAINING if meant else "#8a979c"},
+        }
+        for (name, place, height), meant in zip(points, [*[False] * (len(points) - 1), True], strict=True)
+    ]  # fmt: skip
+    figure = _figure(drawn, x, log=True)
+    lines = [
+        {"type": "line", "xref": "x", "yref": "paper", "x0": across, "x1": across, "y0": 0, "y1": 1},
+        {"type": "line", "xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": up, "y1": up},
+    ]
+    corners = ((0.01, 0.99, "left", "top"), (0.99, 0.99, "right", "top"), (0.01, 0.01, "left", "bottom"),
+               (0.99, 0.01, "right", "bottom"))  # fmt: skip
+    figure["layout"] |= {
+        "height": TALL, "hovermode": "closest", "showlegend": False,
+        "shapes": [{**each, "line": {"color": "#8a979c", "width": 1, "dash": "dot"}} for each in lines],
+        "annotations": [
+            {"text": name, "xref": "paper", "yref": "paper", "x": at, "y": high, "xanchor": side, "yanchor": end,
+             "showarrow": False, "font": {"size": 12, "color": "#8a979c"}}
+            for name, (at, high, side, end) in zip(fields, corners, strict=True)
+        ],
+    }  # fmt: skip
+    widest = max(2 * across, 1.25 * max(place for _, place, _ in points))
+    lowest, highest = (pick(height for _, _, height in points) for pick in (min, max))
+    figure["layout"]["xaxis"] |= {"range": [0, widest]}
+    figure["layout"]["yaxis"] |= {
+        "range": [float(np.log10(min(lowest, up) / 4)), float(np.log10(4 * max(highest, up)))],
+        "title": {"text": y, "font": {"size": 12}},
+    }
+    return figure
+
+
 def draw_against(lines: Sequence[tuple[str, NDArray[Any], NDArray[Any]]], *, x: str, y: str) -> Figure:
     """Return shares against shares, both axes 0 to 1; of several lines the second is a dotted reference."""
     drawn = []

@@ -18,6 +18,7 @@ from core.studies.conclusion import Conclusion
 from core.studies.report import say_reported
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.templates import Template, templates
+from core.ui.placement_view import can_be_placed, show_placement
 from core.ui.side_view import (
     of_single_pictures,
     shares_of,
@@ -185,7 +186,8 @@ def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | No
     """
     kind = find_experiment(sides[0].runs[0].slug).kind_of(str(sides[0].runs[0].config["arm"]))
     amounts = ("Amount of data",) if len(shares_of(sides)) > 1 else ()
-    names = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", *amounts)
+    data = ("The data",) if can_be_placed(sides[0].runs[0]) else ()
+    names = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", *amounts, *data)
     tabs = st.tabs(names, key="sides-tab", on_change="rerun")
     for name, tab in zip(names, tabs, strict=True):
         if not tab.open:
@@ -195,6 +197,8 @@ def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | No
                 show_bands(store, sides)
             elif name == "Pictures":
                 show_pictures(store, sides, kind)
+            elif name == "The data":
+                show_placement(sides[0].runs[0])
             elif name == "What differs":
                 st.table(_by_side(sides, differences(sides)), border="horizontal")
             elif found is None:

@@ -1,11 +1,14 @@
 """Pages that compare and look closely: Compare, Reports, Inspect."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.experiments import find_experiment
+from core.inference.placement import Placement, path_of
+from core.metrics.separation import Separation
 from core.runs.recorder import StoreRecorder
 from core.runs.store import RunStore
 from tests.pages.test_pages import button, checked, open_page, parameter, record, texts
@@ -93,6 +96,18 @@ def test_what_more_pictures_are_worth_is_drawn(store: RunStore) -> None:
     app = open_page("compare", study=study.id)
     app.session_state["sides-tab"] = "Amount of data"
     assert "Where a line still rises" in texts(checked(app.run()))
+
+
+def test_a_study_says_where_its_data_stand(store: RunStore) -> None:
+    study = record_runs_of_study(store, seeds=2, template="chest-tuning")
+    app = open_page("compare", study=study.id)
+    app.session_state["sides-tab"] = "The data"
+    assert button(checked(app.run()), "Measure these data")
+    placed = Placement("lungs", "same", 4000, 2, 0.2, Separation(0.69, 0.66, 0.72))
+    path_of("same").parent.mkdir(parents=True)
+    path_of("same").write_text(json.dumps(placed.as_json()))
+    assert "The test pictures come from elsewhere" in texts(checked(app.run()))
+    assert "tune all layers" in texts(app)
 
 
 def test_a_study_that_nobody_scored_offers_to(store: RunStore) -> None:

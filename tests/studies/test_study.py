@@ -33,24 +33,27 @@ def store(home: Path) -> RunStore:
     return RunStore()
 
 
-def record(store: RunStore, *, seeds: int = 3, gap: float = 1.0, share: float = 1.0) -> Study:
+def record(
+    store: RunStore, *, seeds: int = 3, gap: float = 1.0, share: float = 1.0, template: str = SKIPS.slug
+) -> Study:
     """Record the runs of a study as workers would, with scores of 40 pictures that differ by the gap."""
-    rng = np.random.default_rng(0)
+    rng, asked = np.random.default_rng(0), find_template(template)
+    score = find_experiment(asked.experiment).monitor
     pictures = rng.normal(30, 2, 40)
-    for config in plan(SKIPS, seeds=range(seeds), recipe="quick", shares=[share]):
-        run = store.create("reconstruction", config.as_values())
+    for config in plan(asked, seeds=range(seeds), recipe="quick", shares=[share]):
+        run = store.create(asked.experiment, config.as_values())
         store.start(run.id)
         store.add_facts(run.id, {"fingerprint": "same", "parameters": "7700000", "commit": "abc", "machine": "Linux"})
         values = pictures + gap * (config.arm == "no-skips") + 0.1 * config.seed
-        store.set_best(run.id, 3, {"psnr": float(values.mean())})
-        store.log_points(run.id, [("val/psnr", (epoch, 20.0 + epoch, 0.0)) for epoch in (1, 2, 3)])
+        store.set_best(run.id, 3, {score: float(values.mean())})
+        store.log_points(run.id, [(f"val/{score}", (epoch, 20.0 + epoch, 0.0)) for epoch in (1, 2, 3)])
         store.finish(run.id, FINISHED, "All 3 epochs are done.")
-        store.join_study(run.id, "reconstruction-skips-0123abcd", "val")
+        store.join_study(run.id, f"{template}-0123abcd", "val")
         path = store.folder(run.id) / "scores" / "val-epoch-3.json"
         path.parent.mkdir(parents=True)
         names = [f"{number:02d}" for number in range(len(values))]
-        path.write_text(json.dumps({"names": names, "scores": [{"psnr": value} for value in values]}))
-    return open_study(store, "reconstruction-skips-0123abcd")
+        path.write_text(json.dumps({"names": names, "scores": [{score: value} for value in values]}))
+    return open_study(store, f"{template}-0123abcd")
 
 
 def rows_of(store: RunStore, run: Run) -> Rows:
