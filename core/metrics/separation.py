@@ -41,12 +41,12 @@ def separate(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]
     Raises:
         ValueError: If there are less than 20 of either.
     """
-    from sklearn.decomposition import PCA  # noqa: PLC0415 - takes a second, which few need
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+    from sklearn.decomposition import PCA  # type: ignore[import-untyped]  # noqa: PLC0415 - takes a second, which few need
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]  # noqa: PLC0415
 
     if min(len(first), len(second)) < FEWEST:
         raise ValueError(f"there are {len(first)} and {len(second)}; at least {FEWEST} of each are needed")
