@@ -73,6 +73,11 @@ class CheckedPicture:
     counted: int
     threshold: float
 
+    @property
+    def is_shrunk(self) -> bool:
+        """Return whether it is kept smaller than it is."""
+        return self.counted != int(self.inside.sum())
+
     def found(self, threshold: float) -> Mask:
         """Return ``(h, w)``, True where something is found at a threshold from 0 to 1, in steps of 1 / LEVELS."""
         return (self.levels >= round(LEVELS * threshold)) & self.inside

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.data.raster import FloatImage, Mask, resize
+from core.data.raster import FloatImage, Mask, Pixels, resize
 
 if TYPE_CHECKING:
     from core.engine.device import Compute
@@ -53,6 +53,12 @@ def find_regions(found: Mask, most: int = MOST) -> list[Region]:
                (middles[number, 0] + 0.5) / width)
         for number in order
     ]  # fmt: skip
+
+
+def outline(pixels: Pixels, region: Mask) -> Pixels:
+    """Return a picture ``(h, w, 3)`` with a white line around a region ``(h, w)``."""
+    edges, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(np.ascontiguousarray(pixels).copy(), edges, -1, (255, 255, 255), 1), np.uint8)
 
 
 @runtime_checkable

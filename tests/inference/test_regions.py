@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from core.engine.device import Compute
 from core.experiments import find_experiment
 from core.inference import regions
-from core.inference.regions import MappedNetwork, explain_region, find_regions, name_of_layer
+from core.inference.regions import MappedNetwork, explain_region, find_regions, name_of_layer, outline
 from core.models.unet import UNet
 
 PROCESSOR = Compute("cpu", "fp32", "contiguous")
@@ -133,3 +133,13 @@ def test_regions_are_told_apart_and_the_largest_comes_first() -> None:
     assert first.mask.sum() == 200
     assert [each.size for each in find_regions(found, most=1)] == [200]
     assert find_regions(np.zeros((3, 3), bool)) == []
+
+
+def test_the_line_runs_along_the_edge_of_a_region_and_the_picture_stays_as_it_was() -> None:
+    pixels, region = np.full((12, 12, 3), 50, np.uint8), np.zeros((12, 12), bool)
+    region[3:9, 3:9] = True
+    drawn = outline(pixels, region)
+    assert (drawn[3, 3:9] == 255).all()
+    assert (drawn[5:7, 5:7] == 50).all()
+    assert (drawn[0] == 50).all()
+    assert (pixels == 50).all()
