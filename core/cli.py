@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from core.config import RunConfig
     from core.experiments.experiment import Experiment
     from core.inference.checkpoints import Checkpoint
+    from core.inference.evaluation import Evaluation
+    from core.runs.run import Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -193,23 +195,30 @@ def _seed(text: str) -> int:
 
 def open_checkpoint(source: str) -> "Checkpoint":
     """Find a checkpoint by what the user typed, in the default store if it is a run."""
+    return _find(source)[0]
+
+
+def _find(source: str) -> "tuple[Checkpoint, Run | None]":
+    """Return a checkpoint, and the run that it is of where the user named one."""
     from core.inference.checkpoints import find_checkpoint
+
+    named: list[Run] = []
 
     def run_folder(run_id: str) -> Path:
         from core.runs.store import RunStore
 
         store = RunStore()
-        return store.fetch(store.get(run_id).id, "checkpoint/best")
+        named.append(store.get(run_id))
+        return store.fetch(named[0].id, "checkpoint/best")
 
-    return find_checkpoint(source, run_folder)
+    checkpoint = find_checkpoint(source, run_folder)
+    return checkpoint, named[0] if named else None
 
 
 def evaluate_checkpoint(options: argparse.Namespace) -> int:
-    """Score a checkpoint."""
-    checkpoint = open_checkpoint(options.source)
-    from core.inference.evaluation import evaluate
-
-    found = evaluate(checkpoint, data=place_of_data(options.data), split=options.split)
+    """Score a checkpoint; what a run reaches on its own data is kept."""
+    checkpoint, run = _find(options.source)
+    found = _evaluate(checkpoint, run, options.data, options.split)
     if options.json:
         return print_json({"checkpoint": checkpoint.name, "split": options.split} | found.as_json())
     print(f"{checkpoint.name} on {len(found.per_picture)} pictures of {options.split}, {found.seconds:.1f} s")
@@ -217,6 +226,24 @@ def evaluate_checkpoint(options: argparse.Namespace) -> int:
         beside = f"   second observer {found.human[key]:.4f}" if key in found.human else ""
         print(f"  {key:18} {value:.4f}{beside}")
     return 0
+
+
+def _evaluate(checkpoint: "Checkpoint", run: "Run | None", data: str, split: str) -> "Evaluation":
+    from core.inference.evaluation import evaluate
+
+    if run is None or data or not run.best_epoch:
+        return evaluate(checkpoint, data=place_of_data(data), split=split)
+    from core.inference.scores import evaluate_run, kept_evaluation
+    from core.runs.store import RunStore
+
+    store = RunStore()
+    if kept_evaluation(store, run, split) is not None:
+        print("These weights were scored on these pictures before; what was found then is told.", file=sys.stderr)
+    found, is_kept = evaluate_run(store, run, split)
+    if not is_kept:
+        print(f"The data were changed since run {run.short_id} was trained; these scores are not kept.",
+              file=sys.stderr)  # fmt: skip
+    return found
 
 
 def predict_pictures(options: argparse.Namespace) -> int:

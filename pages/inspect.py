@@ -1,4 +1,4 @@
-"""Inspect: what a classifier gets wrong, how sure it is, and where to set its threshold."""
+"""Inspect: what a run gets wrong, how sure it is, where to set its threshold, and what its network costs."""
 
 import streamlit as st
 
@@ -11,8 +11,8 @@ with st.spinner("Opening the store of runs …"):
 run = choose_run(store, store.runs())
 if run is None:
     st.info(
-        "No run has kept its answers yet. Train a classifier (chest, aoi, objects or byol): after its first epoch its "
-        "mistakes are here, picture by picture.",
+        "No run has kept its weights yet. Train one: after its first epoch its mistakes are here, picture by picture, "
+        "and its network part by part.",
         icon=":material/info:",
     )
     if st.button("Train a model", type="primary", icon=":material/model_training:"):

@@ -1,6 +1,9 @@
 """Opening the pictures of a vessel data set."""
 
-from core.data.fundus import find_field_of_view
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from core.data.fundus import FundusPreparation, find_field_of_view
 from core.data.labelled import LabelledPicture
 from core.data.pictures import DATASET_LIMITS, read_mask, read_picture
 from core.data.raster import Mask
@@ -41,3 +44,30 @@ def _mask(item: VesselItem, which: str, size: tuple[int, ...]) -> Mask:
             f"{size[1]}×{size[0]}; give masks of the picture's size."
         )
     return mask
+
+
+class FundusBatches:
+    """Validation batches of one whole photograph each, opened when its turn comes."""
+
+    def __init__(self, items: Sequence[VesselItem], preparation: FundusPreparation) -> None:
+        """Name the photographs.
+
+        Args:
+            items: In the order of the batches.
+            preparation: As in training.
+        """
+        self.items = items
+        self.preparation = preparation
+
+    def only(self, names: Collection[str]) -> "FundusBatches":
+        """Return the batches of some of the photographs."""
+        return FundusBatches([item for item in self.items if item.name in names], self.preparation)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield ``images (1, C, h, w)`` and the ``picture`` at its own size."""
+        for item in self.items:
+            picture = load_labelled(item)
+            yield {"images": self.preparation.prepare_tensor(picture.pixels, picture.inside), "picture": picture}

@@ -1,6 +1,6 @@
 """Land cover opened for a network: crops of picture and labels to train on, whole pictures to be judged on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -156,6 +156,10 @@ class LandcoverBatches:
         """
         self.items = items
         self.preparation = preparation
+
+    def only(self, names: Collection[str]) -> "LandcoverBatches":
+        """Return the batches of some of the pictures."""
+        return LandcoverBatches([item for item in self.items if item.name in names], self.preparation)
 
     def __len__(self) -> int:
         return len(self.items)

@@ -1,7 +1,7 @@
 """Whole pictures with their masks for segmentation: opened and resized once, changed at random in one warp."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +210,12 @@ class WholePictures(Generic[ItemT]):
         self.squashing = squashing
         self.normalisation = normalisation
         self._squashed: dict[int, Pixels] = {}
+
+    def only(self, names: Collection[str]) -> "WholePictures[ItemT]":
+        """Return the batches of some of the pictures."""
+        return WholePictures(
+            [item for item in self.items if item.name in names], self.load, self.squashing, self.normalisation
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.items)

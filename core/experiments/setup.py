@@ -1,7 +1,7 @@
 """How an experiment builds the parts of one run: network, task, data, and an uploaded picture's preparation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
@@ -103,6 +103,21 @@ class Setup(ABC, Generic[ConfigT]):
         Raises:
             UserError: If there is no such split.
         """
+
+    def build_pictures(self, data: str, split: str, names: Collection[str]) -> "Iterator[Batch]":
+        """Yield the validation batches of some pictures of a split, in its order; for batches of one ``picture``.
+
+        Args:
+            data: As in :meth:`build_split`.
+            split: Likewise.
+            names: Of the pictures. Batches that can be asked for them (``only``) open no others.
+
+        Raises:
+            UserError: If there is no such split.
+        """
+        found: Any = self.build_split(data, split)
+        chosen = found.only(names) if hasattr(found, "only") else found
+        return (batch for batch in chosen if batch["picture"].name in names)
 
     @abstractmethod
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":

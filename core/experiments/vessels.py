@@ -1,6 +1,6 @@
 """Retinal vessel segmentation (report R1): which pixels of a fundus photograph are vessel?"""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.data.fundus import FundusPreparation
+    from core.data.fundus_pictures import FundusBatches
     from core.data.labelled import PreparedPicture
     from core.data.raster import Pixels
     from core.data.vessels import VesselItem, VesselSet
@@ -171,12 +172,10 @@ class VesselsSetup(Setup[VesselsConfig]):
             raise UserError("This run held nothing back to validate on; choose the split test.")
         return self._whole(held)
 
-    def _whole(self, items: Sequence["VesselItem"]) -> "Iterator[Batch]":
-        from core.data.fundus_pictures import load_labelled
+    def _whole(self, items: Sequence["VesselItem"]) -> "FundusBatches":
+        from core.data.fundus_pictures import FundusBatches
 
-        for item in items:
-            picture = load_labelled(item)
-            yield {"images": self.preparation.prepare_tensor(picture.pixels, picture.inside), "picture": picture}
+        return FundusBatches(items, self.preparation)
 
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
         """Find the field of view and prepare the photograph as in training."""

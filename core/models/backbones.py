@@ -58,6 +58,11 @@ class StagedBackbone(nn.Module):
         """Return how many of the picture's pixels one pixel of each of :meth:`pyramid`'s maps stands for."""
         return tuple(self.spec.stage(name).stride for name in self.spec.pyramid)
 
+    @property
+    def deepest_map(self) -> nn.Module:
+        """Return the stage whose output is the last of :meth:`pyramid`'s maps."""
+        return self.stages[self.spec.stage_names.index(self.spec.pyramid[-1])]
+
     def forward(self, images: Tensor) -> Tensor:
         """Map pictures ``(N, 3, H, W)`` to features ``(N, features)``; without pooling, to the last map."""
         features: Tensor = self.stages(images)

@@ -52,6 +52,7 @@ class DeepLabV3ResNet50(nn.Module):
     """
 
     auxiliary: Tensor | None = None
+    stride = 8
 
     def __init__(self, classes: int, *, auxiliary: bool = False) -> None:
         """Build it with random weights.
@@ -66,6 +67,12 @@ class DeepLabV3ResNet50(nn.Module):
         )  # fmt: skip
         pooling = self.network.classifier[0].convs[-1]
         pooling[2] = PooledBatchNorm(pooling[2].num_features)
+
+    @property
+    def deepest_map(self) -> nn.Module:
+        """Return ResNet-50's last stage: ``(N, 2048, h, w)``, a place for ``stride`` pixels."""
+        stage: nn.Module = self.network.backbone["layer4"]
+        return stage
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, 3, H, W)`` to logits ``(N, classes, H, W)``."""

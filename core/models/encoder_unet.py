@@ -22,6 +22,10 @@ class PyramidEncoder(Protocol):
     def pyramid_channels(self) -> tuple[int, ...]:
         """Channels of the maps, the finest first."""
 
+    @property
+    def deepest_map(self) -> nn.Module:
+        """Layers whose output is the coarsest map."""
+
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Map ``(N, 3, H, W)`` to maps of half the size each, the last of a thirty-second of the picture's."""
 
@@ -84,6 +88,12 @@ class EncoderUNet(nn.Module):
             self.decoder.append(DecoderBlock(channels, skip_channels, width, upsampling=upsampling))
             channels = width
         self.head = nn.Conv2d(channels, out_channels, 3, padding=1)
+        self.stride = STRIDE
+
+    @property
+    def deepest_map(self) -> nn.Module:
+        """Return the encoder's last stage: ``(N, C, h, w)``, a place for ``stride`` pixels."""
+        return self.encoder.deepest_map
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, 3, H, W)`` to logits ``(N, out_channels, H, W)``."""

@@ -53,6 +53,12 @@ class FCN32s(nn.Module):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         with torch.no_grad():
             self.enlarge.weight.copy_(bilinear_kernels(classes, STRIDE))
+        self.stride = STRIDE
+
+    @property
+    def deepest_map(self) -> nn.Module:
+        """Return VGG-16's convolutions: ``(N, 512, h, w)``, a place for ``stride`` pixels."""
+        return self.encoder
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, 3, H, W)`` to logits ``(N, classes, H, W)``."""

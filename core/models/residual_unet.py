@@ -122,6 +122,12 @@ class ResidualUNet(nn.Module):
             channels = width
         self.enlarge = nn.Sequential(_doubling(channels), _doubling(channels))
         self.head = nn.Conv2d(channels, out_channels, 1)
+        self.stride = STRIDE
+
+    @property
+    def deepest_map(self) -> nn.Module:
+        """Return the layers at the lowest resolution: ``(N, bottleneck, h, w)``, a place for ``stride`` pixels."""
+        return self.bottleneck
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, in_channels, H, W)`` to logits ``(N, out_channels, H, W)``."""

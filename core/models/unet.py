@@ -98,6 +98,11 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(channels, out_channels, head_kernel, padding=head_kernel // 2)
         self.stride = 2 ** len(widths)
 
+    @property
+    def deepest_map(self) -> nn.Module:
+        """Return the layers at the lowest resolution: ``(N, bottleneck, h, w)``, a place for ``stride`` pixels."""
+        return self.bottleneck
+
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, in_channels, H, W)`` to logits ``(N, out_channels, H, W)``."""
         height, width = images.shape[-2:]

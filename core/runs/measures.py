@@ -1,7 +1,9 @@
-"""What a network costs: the work of one picture, and the memory of the process that trains it."""
+"""What a network costs: the work and the time of one picture, and the memory of the process that trains it."""
 
 import resource
 import sys
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from core.engine.device import Compute
+from core.engine.task import Task
+from core.errors import UserError
 from core.experiments.setup import Setup
 from core.models.summary import count_flops
 
 PLAIN_SIDE = 256
 """Of the picture that stands for a user's where training itself sees no pictures."""
+LARGEST_SIDE = 1024
+"""Of the picture that is timed, pixels: larger ones are predicted in tiles."""
+WARMING, FEWEST_PASSES = 1, 3
 
 
 def count_work(setup: Setup[Any], network: nn.Module, example: tuple[nn.Module, Tensor] | None) -> int:
@@ -30,6 +37,98 @@ def count_work(setup: Setup[Any], network: nn.Module, example: tuple[nn.Module, 
         return count_flops(network, setup.prepare_picture(picture).images)
     module, images = example
     return count_flops(module, images[:1])
+
+
+def picture_of(setup: Setup[Any], task: Task, network: nn.Module) -> tuple[nn.Module, Tensor]:
+    """Return the module that answers for a picture, and a picture ``(1, C, h, w)`` as it gets one.
+
+    It is the first that the run held back, whole, or the first to test on; where there is none any more, a black
+    picture of 256 by 256 pixels that is prepared as a user's.
+
+    Args:
+        setup: Of the run.
+        task: Of the run, with its network.
+        network: As built.
+    """
+    images = None
+    for split in ("val", "test"):
+        try:
+            images = next(iter(setup.build_split("", split)))["images"][:1]
+            break
+        except (UserError, OSError, StopIteration):
+            continue
+    if images is None:
+        plain = np.zeros((PLAIN_SIDE, PLAIN_SIDE, 3), np.uint8)
+        images = setup.prepare_picture(plain).images[:1]
+    images = images[..., :LARGEST_SIDE, :LARGEST_SIDE]
+    example = task.example({"images": images})
+    return (network, images) if example is None else (example[0], images)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long one forward pass takes with one picture.
+
+    Attributes:
+        milliseconds: Of each pass, the first, which warms up, left out.
+        compute: Where and in which number format.
+        shape: Of the picture, ``(C, h, w)``.
+    """
+
+    milliseconds: tuple[float, ...]
+    compute: Compute
+    shape: tuple[int, ...]
+
+    @property
+    def median(self) -> float:
+        """Return the middle one, milliseconds."""
+        return float(np.median(self.milliseconds))
+
+    @property
+    def slow(self) -> float:
+        """Return the time that nine passes in ten stay within, milliseconds."""
+        return float(np.quantile(self.milliseconds, 0.9, method="higher"))
+
+    def say(self) -> str:
+        """Return what was measured, in a sentence."""
+        size = " × ".join(str(each) for each in self.shape)
+        return (
+            f"Median of {len(self.milliseconds)} passes with one picture of {size} on {self.compute.device}, "
+            f"{self.compute.precision}, {self.compute.memory_format}; nine in ten took at most "
+            f"{say_milliseconds(self.slow)}."
+        )
+
+
+def say_milliseconds(value: float) -> str:
+    """Return a time with three digits or so, as people write it."""
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
+def measure_latency(module: nn.Module, images: Tensor, compute: Compute, *, seconds: float = 0.5) -> Latency:
+    """Measure forward passes in evaluation mode, one after the other, after one to warm up.
+
+    Args:
+        module: Placed by ``compute``; its mode is put back.
+        images: ``(1, C, h, w)``.
+        compute: Where and in which number format.
+        seconds: Passes are repeated for so long, but at least :data:`FEWEST_PASSES` times.
+    """
+    placed, training = compute.place(images), module.training
+    taken: list[float] = []
+    module.eval()
+    try:
+        with torch.inference_mode(), compute.autocast():
+            while len(taken) < WARMING + FEWEST_PASSES or sum(taken[WARMING:]) < 1e3 * seconds:
+                start = time.perf_counter()
+                module(placed)
+                if compute.device == "cuda":
+                    torch.cuda.synchronize()
+                elif compute.device == "mps":
+                    torch.mps.synchronize()
+                taken.append(1e3 * (time.perf_counter() - start))
+    finally:
+        module.train(training)
+    return Latency(tuple(taken[WARMING:]), compute, tuple(images.shape[1:]))
 
 
 def measure_peak_memory(compute: Compute) -> int:

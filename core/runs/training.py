@@ -15,9 +15,9 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.setup import Setup
 from core.paths import PROJECT
-from core.runs.measures import measure_peak_memory
+from core.runs.measures import measure_latency, measure_peak_memory, picture_of
 from core.runs.patience import patiently
-from core.runs.preparation import prepare
+from core.runs.preparation import Preparation, prepare
 from core.runs.recorder import StoreRecorder
 from core.runs.run import Run
 from core.runs.store import RunStore
@@ -58,9 +58,24 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         card = build_card(ready.setup, run.id, facts)
         trainer = Trainer(ready.task, ready.data, config, recorder, compute=compute, folder=folder, card=card)
         outcome = trainer.fit(resume=True)
-        peak = str(measure_peak_memory(compute))
-        patiently(lambda: store.add_facts(run.id, {"peak_memory": peak}))
+        costs = {"peak_memory": str(measure_peak_memory(compute))} | _time_answers(ready, compute)
+        patiently(lambda: store.add_facts(run.id, costs))
         return outcome
+
+
+def _time_answers(ready: Preparation, compute: Compute) -> dict[str, str]:
+    """Return the time of an answer for one picture, milliseconds, and how it was measured.
+
+    Nothing where a whole picture is too much for the machine: a training that has ended well does not fail by it.
+    """
+    module, images = picture_of(ready.setup, ready.task, ready.network)
+    module.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
+    try:
+        found = measure_latency(module, images, compute)
+    except RuntimeError as error:
+        say(f"The time of an answer could not be measured: {error}")
+        return {}
+    return {"latency": f"{found.median:.2f}", "latency_measured": found.say()}
 
 
 def _chosen_before(run: Run) -> Compute | None:

@@ -31,6 +31,11 @@ class Side:
     name: str
     runs: tuple[Run, ...]
 
+    @property
+    def oldest(self) -> Run:
+        """Return the run that was recorded first: what the side is known by while more seeds come."""
+        return min(self.runs, key=lambda run: (run.created, run.id))
+
 
 def group(runs: Sequence[Run]) -> list[Side]:
     """Put runs with the same knobs together, in the order in which their first ones are given.

@@ -24,6 +24,7 @@ COSTS = (
     Cost("seconds", "Training time, s"),
     Cost("parameters", "Parameters, million"),
     Cost("flops", "FLOPs of one picture, billion"),
+    Cost("latency", "Latency of one picture, ms"),
     Cost("memory", "Peak memory, MiB"),
     Cost("size", "Checkpoint, MB"),
 )
@@ -32,7 +33,9 @@ COSTS = (
 def costs_of(store: RunStore, run: Run) -> dict[str, float]:
     """Return what is known of a run's costs, by key, in the units of :data:`COSTS`."""
     found = {"seconds": run.seconds}
-    for key, fact, unit in (("parameters", "parameters", 1e6), ("flops", "flops", 1e9), ("memory", "peak_memory", 1)):
+    facts = (("parameters", "parameters", 1e6), ("flops", "flops", 1e9), ("latency", "latency", 1),
+             ("memory", "peak_memory", 1))  # fmt: skip
+    for key, fact, unit in facts:
         text = run.facts.get(fact, "")
         found[key] = float(text) / unit if text.replace(".", "", 1).isdigit() else None
     weights = store.folder(run.id) / "checkpoint" / "best" / "weights.safetensors"

@@ -3,7 +3,7 @@
 import base64
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from core.studies.band import AnyCurve, band
 from core.studies.comparison import Side, differences
 from core.studies.conclusion import Conclusion
 from core.studies.costs import COSTS, costs_of, pareto_front
+from core.studies.line_styles import assign_styles, colour_of, dash_of
 from core.studies.subject import Subject
 from core.studies.verdict import LEVEL
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#1295a8", "#e8833a", "#8c6bd8", "#3f9d5b", "#d0578f", "#4a86d4", "#b59a00", "#8a979c")
 SPLITS = {"val": "the pictures that the runs held back", "test": "the test split"}
 MOST_PICTURES = 4
+LINES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
 def write_report(
@@ -117,18 +118,20 @@ def _figures(store: RunStore, experiment: Experiment, found: Conclusion) -> list
     named = {f"val/{monitor}": f"{experiment.score_titles.get(monitor, monitor)} on held-back pictures",
              "val/loss": "Validation loss", "train/loss": "Training loss"}  # fmt: skip
     figures = []
+    given = assign_styles([side.oldest.id for side in found.sides])
+    styles = {side.name: given[side.oldest.id] for side in found.sides}
     for key, title in named.items():
         sides = [(side.name, [_curve(store, run, key) for run in side.runs]) for side in found.sides]
         sides = [(name, [each for each in seeds if len(each[0])]) for name, seeds in sides]
         sides = [(name, seeds) for name, seeds in sides if seeds]
         if sides:
             said = f"{title} by epoch: the mean over seeds, in a band from the lowest to the highest seed."
-            figures.append({"svg": _as_svg(_draw_bands(sides, title)), "caption": said})
+            figures.append({"svg": _as_svg(_draw_bands(sides, title, styles)), "caption": said})
     spent = [[costs_of(store, run).get("seconds") for run in side.runs] for side in found.sides]
     if all(each is not None for seeds in spent for each in seeds):
         seconds = [float(np.mean([each for each in seeds if each is not None])) for seeds in spent]
         figures.append({
-            "svg": _as_svg(_draw_costs(found, seconds)),
+            "svg": _as_svg(_draw_costs(found, seconds, styles)),
             "caption": "Quality against training time. The dotted line joins the sides that none beats in both; bars "
                        "reach from the lowest to the highest seed.",
         })  # fmt: skip
@@ -151,25 +154,27 @@ def _axes(x: str, y: str) -> "tuple[Figure, Axes]":
     return figure, axes
 
 
-def _draw_bands(sides: Sequence[tuple[str, Sequence[AnyCurve]]], title: str) -> "Figure":
+def _draw_bands(
+    sides: Sequence[tuple[str, Sequence[AnyCurve]]], title: str, styles: Mapping[str, int]
+) -> "Figure":  # fmt: skip
     figure, axes = _axes("epoch", title)
-    for number, (name, curves) in enumerate(sides):
-        colour = COLOURS[number % len(COLOURS)]
+    for name, curves in sides:
+        colour, line = colour_of(styles[name]), LINES[dash_of(styles[name])]
         places, low, mean, high = band(curves)
         axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(places, mean, color=colour, label=name, marker="o" if len(places) < 12 else None, markersize=3)
+        axes.plot(places, mean, line, color=colour, label=name, marker="o" if len(places) < 12 else None, markersize=3)
     axes.legend(frameon=False, fontsize=9)
     return figure
 
 
-def _draw_costs(found: Conclusion, seconds: Sequence[float]) -> "Figure":
+def _draw_costs(found: Conclusion, seconds: Sequence[float], styles: Mapping[str, int]) -> "Figure":
     means = [float(np.mean(each)) for each in found.means]
     front = pareto_front(seconds, means, higher_is_better=found.score.higher_is_better)
     figure, axes = _axes("training time, s", found.score.title)
     axes.plot([seconds[each] for each in front], [means[each] for each in front], ":", color="#8a979c")
     for number, (side, values) in enumerate(zip(found.sides, found.means, strict=True)):
         reach = [[means[number] - min(values)], [max(values) - means[number]]]
-        axes.errorbar(seconds[number], means[number], yerr=reach, fmt="o", color=COLOURS[number % len(COLOURS)],
+        axes.errorbar(seconds[number], means[number], yerr=reach, fmt="o", color=colour_of(styles[side.name]),
                       label=side.name, capsize=3)  # fmt: skip
     axes.set_xlim(left=0)
     axes.legend(frameon=False, fontsize=9)

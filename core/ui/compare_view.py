@@ -13,7 +13,10 @@ from core.studies.comparison import group
 from core.ui.chart import show_chart, zoom_of
 from core.ui.curves import draw_runs
 from core.ui.histories import AnyCurve, open_histories
-from core.ui.verdict_view import SPLIT, SPLITS, is_scoring, show_downloads, show_verdict, tabulate
+from core.ui.line_memory import styles_of_runs
+from core.ui.scoring import SPLITS
+from core.ui.study_view import show_sections
+from core.ui.verdict_view import SPLIT, is_scoring, show_downloads, show_verdict, tabulate
 from core.ui.wording import say_data, say_duration, say_number, say_value, title_of_score
 
 RUNS, SCORE, ALONG, LOG, SMOOTH = "compare-runs", "compare-score", "compare-along", "compare-log", "compare-smooth"
@@ -105,6 +108,7 @@ def _show_verdict(store: RunStore, runs: Sequence[Run]) -> None:
     if found is not None:
         st.dataframe(tabulate(found), hide_index=True)
         show_downloads(runs=[run.short_id for run in runs], split=_split())
+        show_sections(store, sides, found, without=("Curves", "What differs"))
 
 
 def say_unlike(runs: Sequence[Run]) -> list[str]:
@@ -164,16 +168,17 @@ def _show_curves(store: RunStore, runs: Sequence[Run]) -> None:
         along = st.segmented_control("Along", [STEPS, MINUTES], key=ALONG, default=STEPS, required=True)
         strength = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key=SMOOTH, width=180)
         log = st.toggle("Log axis", key=LOG)
-    lines = [(f"{run.name} · {run.short_id}", _read(store, run, key, along == MINUTES)) for run in runs]
-    lines = [(name, curve) for name, curve in lines if len(curve[0])]
+    read = [_read(store, run, key, along == MINUTES) for run in runs]
+    lines = [(f"{run.name} · {run.short_id}", curve) for run, curve in zip(runs, read, strict=True) if len(curve[0])]
+    known = styles_of_runs([run.id for run in runs])
+    styles = [style for style, curve in zip(known, read, strict=True) if len(curve[0])]
     if not lines:
         st.info("None of these runs has told this number yet.")
         return
     unit = "minute" if along == MINUTES else "step" if key.startswith("step/") else "epoch"
     place = f"compare-{key}-{unit}"
-    show_chart(
-        draw_runs(lines, along=unit, log=log, strength=strength, zoom=zoom_of(place)), key=place, alt=titles[key]
-    )
+    figure = draw_runs(lines, along=unit, log=log, strength=strength, zoom=zoom_of(place), styles=styles)
+    show_chart(figure, key=place, alt=titles[key])
 
 
 def _titles(store: RunStore, runs: Sequence[Run]) -> dict[str, str]:

@@ -1,22 +1,21 @@
 """The charts of a run as Plotly figures, written as plain dictionaries."""
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.studies.band import band
+from core.studies.line_styles import COLOURS, colour_of, dash_of
 from core.ui.histories import AnyCurve, Curve, Range, smooth, thin
 
 Figure = dict[str, Any]
 Level = tuple[float, str]
 """A value worth a dotted line, and what it means."""
 
-TRAINING, VALIDATION = "#1295a8", "#e8833a"
-"""Read well on light and on dark, and apart for the colour-blind."""
-COLOURS = (TRAINING, VALIDATION, "#8c6bd8", "#3f9d5b", "#d0578f", "#4a86d4", "#b59a00", "#8a979c")
+TRAINING, VALIDATION = COLOURS[:2]
 DOTTED: Figure = {"line": {"width": 1.5, "dash": "dot", "color": "#8a979c"}}
 HEIGHT, TALL = 270, 400
 MARKED = 60
@@ -95,9 +94,10 @@ def draw_rate(curve: Curve, *, log: bool, zoom: Range | None = None) -> Figure:
 
 
 def draw_runs(
-    lines: Sequence[tuple[str, AnyCurve]], *, along: str, log: bool, strength: float = 0.0, zoom: Range | None = None
-) -> Figure:
-    """Return one score or loss of several runs, each in the colour of its place.
+    lines: Sequence[tuple[str, AnyCurve]], *, along: str, log: bool, strength: float = 0.0, zoom: Range | None = None,
+    styles: Sequence[int] = (),
+) -> Figure:  # fmt: skip
+    """Return one score or loss of several runs, each in a colour of its own.
 
     Args:
         lines: Name of the run, and its curve.
@@ -105,21 +105,24 @@ def draw_runs(
         log: Whether the axis is logarithmic.
         strength: Of smoothing; the raw line stays faint behind the smooth one.
         zoom: Part that is looked at: all its points are drawn.
+        styles: Number of each run's colour and dash; by their order if empty.
     """
     drawn = []
-    for (name, (places, values)), colour in zip(lines, cycle(COLOURS), strict=False):
+    for (name, (places, values)), style in zip(lines, styles or count(), strict=False):
+        colour = colour_of(style)
         if strength:
             raw = _line(thin((places, values), zoom), name, colour, width=1, opacity=0.3)
             drawn.append(raw | {"showlegend": False, "hoverinfo": "skip"})
         shown = smooth(values, strength) if strength else values
-        drawn.append(_line(thin((places, shown), zoom), name, colour, width=2.2))
+        drawn.append(_dashed(_line(thin((places, shown), zoom), name, colour, width=2.2), style))
     figure = _figure(drawn, along, log=log)
     figure["layout"] |= {"height": TALL, "hovermode": "closest", "showlegend": True}
     return figure
 
 
 def draw_sides(
-    sides: Sequence[tuple[str, Sequence[AnyCurve]]], *, along: str, log: bool, raw: bool = False
+    sides: Sequence[tuple[str, Sequence[AnyCurve]]], *, along: str, log: bool, raw: bool = False,
+    strength: float = 0.0, styles: Sequence[int] = (),
 ) -> Figure:  # fmt: skip
     """Return one score or loss of several sides: the mean over seeds in a band from the lowest to the highest seed.
 
@@ -127,11 +130,15 @@ def draw_sides(
         sides: Name of the side, and the curve of each of its seeds.
         along: What the curves run along: step, epoch or minute.
         log: Whether the axis is logarithmic.
-        raw: Whether every seed is drawn as well, faint.
+        raw: Whether every seed is drawn, faint, in place of the band.
+        strength: Of smoothing each seed before they are put together; the raw mean stays faint in the band.
+        styles: Number of each side's colour and dash; by their order if empty.
     """
     drawn: list[Figure] = []
-    for (name, curves), colour in zip(sides, cycle(COLOURS), strict=False):
-        places, low, mean, high = band(curves)
+    for (name, curves), style in zip(sides, styles or count(), strict=False):
+        colour = colour_of(style)
+        smoothed = [(each[0], smooth(each[1], strength)) for each in curves] if strength else curves
+        places, low, mean, high = band(smoothed)
         if len(curves) > 1 and not raw:
             edge = {"showlegend": False, "hoverinfo": "skip", "mode": "lines"}
             drawn.append(_line(thin((places, low)), name, colour, width=0) | edge)
@@ -140,7 +147,11 @@ def draw_sides(
         for curve in curves if raw and len(curves) > 1 else ():
             line = _line(thin(curve), name, colour, width=1, opacity=0.35)
             drawn.append(line | {"showlegend": False, "mode": "lines"})
-        drawn.append(_line(thin((places, mean)), name, colour, width=2.4))
+        if strength:
+            there, _, unsmoothed, _ = band(curves)
+            line = _line(thin((there, unsmoothed)), name, colour, width=1, opacity=0.4)
+            drawn.append(line | {"showlegend": False, "hoverinfo": "skip", "mode": "lines"})
+        drawn.append(_dashed(_line(thin((places, mean)), name, colour, width=2.4), style))
     figure = _figure(drawn, along, log=log)
     figure["layout"] |= {"height": TALL, "hovermode": "closest", "showlegend": True}
     return figure
@@ -148,7 +159,7 @@ def draw_sides(
 
 def draw_costs(
     names: Sequence[str], costs: Sequence[float], qualities: Sequence[Sequence[float]], front: Sequence[int], *,
-    cost: str, quality: str,
+    cost: str, quality: str, styles: Sequence[int] = (),
 ) -> Figure:  # fmt: skip
     """Return quality against cost: a point for each side with its seeds' range, and a line along the Pareto front.
 
@@ -159,6 +170,7 @@ def draw_costs(
         front: Numbers of the sides that none beats in both.
         cost: Title of the axis.
         quality: Likewise.
+        styles: Number of each side's colour; by their order if empty.
     """
     means = [float(np.mean(each)) for each in qualities]
     xs, ys = (np.array([each[number] for number in front]) for each in (costs, means))
@@ -166,7 +178,8 @@ def draw_costs(
         "type": "scatter", "x": xs, "y": ys, "mode": "lines", "name": "Pareto front",
         "line": {"dash": "dot", "color": "#8a979c", "width": 1.5}, "hoverinfo": "skip",
     }]  # fmt: skip
-    for name, x, mean, seeds, colour in zip(names, costs, means, qualities, cycle(COLOURS), strict=False):
+    for name, x, mean, seeds, style in zip(names, costs, means, qualities, styles or count(), strict=False):
+        colour = colour_of(style)
         reach = {"type": "data", "symmetric": False, "array": [max(seeds) - mean], "arrayminus": [mean - min(seeds)]}
         line.append({
             "type": "scatter", "x": np.array([x]), "y": np.array([mean]), "mode": "markers", "name": name,
@@ -252,6 +265,10 @@ def draw_load(curve: AnyCurve, name: str) -> Figure:
     figure = _figure([_line(curve, name, TRAINING)], "minute", log=False)
     figure["layout"]["yaxis"]["rangemode"] = "tozero"
     return figure
+
+
+def _dashed(line: Figure, style: int) -> Figure:
+    return line | {"line": line["line"] | {"dash": dash_of(style)}} if dash_of(style) != "solid" else line
 
 
 def _line(

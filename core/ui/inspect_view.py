@@ -1,6 +1,9 @@
-"""One classifier looked at closely: confusion by epoch, curves of thresholds, calibration, worst and best pictures."""
+"""One run looked at closely: a classifier's confusion by epoch, thresholds, calibration, worst and best pictures.
 
-from collections.abc import Sequence
+What answers with regions has its own view (:mod:`core.ui.mask_view`); every run has its network.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +27,23 @@ from core.ui.chart import show_chart
 from core.ui.curves import draw_against
 from core.ui.explained import is_explained, show_explained
 from core.ui.feature_map import show_feature_map
+from core.ui.mask_view import MASKED, show_masks
+from core.ui.network_view import show_network
 from core.ui.side_view import data_folder_of, show_picture
 from core.ui.wording import say_data
 
 RUN, EPOCH, CLASS, LOOKS = "inspect-run", "inspect-epoch", "inspect-class", "inspect-looks"
-TABS = ("Confusion", "ROC and precision", "Threshold", "Calibration", "Worst and best", "Map of features")
+NETWORK = "Network"
 SHOWN = 12
 
 
 def choose_run(store: RunStore, runs: Sequence[Run]) -> Run | None:
-    """Draw the choice among runs that kept their answers, which the address keeps; None where there is none."""
-    named = {run.short_id: run for run in runs if run.slug in catalogue() and epochs_with_answers(store, run)}
+    """Draw the choice among runs that kept weights or answers, which the address keeps; None where there is none."""
+    named = {
+        run.short_id: run
+        for run in runs
+        if run.slug in catalogue() and (run.best_epoch or epochs_with_answers(store, run))
+    }
     if not named:
         return None
     if st.session_state.get(RUN) not in named:
@@ -50,28 +59,38 @@ def _label(run: Run) -> str:
 
 
 def show_run(store: RunStore, run: Run) -> None:
-    """Draw everything about one epoch of a run."""
+    """Draw everything about a run, by the kind of its answers."""
+    if epochs_with_answers(store, run):
+        _show_answers(store, run)
+        return
+    kind = find_experiment(run.slug).kind_of(str(run.config["arm"]))
+    names = ("Pictures", NETWORK) if kind in MASKED else (NETWORK,)
+    for name, tab in zip(names, st.tabs(names, key="inspect-tab", on_change="rerun"), strict=True):
+        if tab.open:
+            with tab:
+                show_network(run) if name == NETWORK else show_masks(store, run)
+
+
+def _show_answers(store: RunStore, run: Run) -> None:
+    """Draw everything about one epoch of a classifier."""
     epoch = _choose_epoch(run, epochs_with_answers(store, run))
     answers = load_answers(store, run, epoch)
     right = float((answers.found == answers.labels).mean())
     count = len(answers.labels)
     st.caption(f"{count:,} pictures that the run held back, {100 * right:.1f} % of them right after epoch {epoch}.")
-    for name, tab in zip(TABS, st.tabs(TABS, key="inspect-tab", on_change="rerun"), strict=True):
-        if not tab.open:
-            continue
-        with tab:
-            if name == "Confusion":
-                _show_confusion(run, answers)
-            elif name == "ROC and precision":
-                _show_curves(answers)
-            elif name == "Threshold":
-                _show_threshold(answers)
-            elif name == "Calibration":
-                _show_calibration(answers)
-            elif name == "Worst and best":
-                _show_ranked(run, answers)
-            else:
-                _show_map(store, run, epoch)
+    views: dict[str, Callable[[], None]] = {
+        "Confusion": lambda: _show_confusion(run, answers),
+        "ROC and precision": lambda: _show_curves(answers),
+        "Threshold": lambda: _show_threshold(answers),
+        "Calibration": lambda: _show_calibration(answers),
+        "Worst and best": lambda: _show_ranked(run, answers),
+        "Map of features": lambda: _show_map(store, run, epoch),
+        NETWORK: lambda: show_network(run),
+    }
+    for (_, show), tab in zip(views.items(), st.tabs(list(views), key="inspect-tab", on_change="rerun"), strict=True):
+        if tab.open:
+            with tab:
+                show()
 
 
 def _show_map(store: RunStore, run: Run, epoch: int) -> None:

@@ -9,7 +9,8 @@ from core.errors import UserError
 from core.runs.store import RunStore
 from core.studies.subject import Subject, find_subject
 from core.ui.downloads import curves_address, report_address
-from core.ui.verdict_view import SPLITS, conclude_kept, is_scoring, show_verdict
+from core.ui.scoring import SPLITS
+from core.ui.verdict_view import conclude_kept, is_scoring, show_verdict
 from core.ui.viewers import follow
 
 SPLIT, REMARKS, PICTURES = "report-split", "report-remarks", "report-pictures"

@@ -19,6 +19,9 @@ from core.studies.costs import COSTS, costs_of, pareto_front
 from core.ui.chart import show_chart
 from core.ui.curves import draw_costs, draw_sides
 from core.ui.histories import AnyCurve, open_histories
+from core.ui.line_memory import styles_of_sides
+from core.ui.mask_comparison import show_mask_differences
+from core.ui.mask_view import MASKED
 from core.ui.run_samples import LEGEND
 from core.ui.swipe import show_swipe
 from core.ui.wording import title_of_score
@@ -34,18 +37,22 @@ def show_bands(store: RunStore, sides: Sequence[Side]) -> None:
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         key = st.selectbox("Score or loss", list(titles), key="sides-score", format_func=lambda each: titles[each])
         along = st.segmented_control("Along", list(ALONG), key="sides-along", default=next(iter(ALONG)), required=True)
+        strength = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="sides-smooth", width=180)
         raw = st.toggle("Every seed", key="sides-raw")
         log = st.toggle("Log axis", key="sides-log")
     by_minute = ALONG[along]
-    curves = [(side.name, [_read(store, run, key, by_minute) for run in side.runs]) for side in sides]
-    curves = [(name, [each for each in seeds if len(each[0])]) for name, seeds in curves]
-    curves = [(name, seeds) for name, seeds in curves if seeds]
+    read = [[_read(store, run, key, by_minute) for run in side.runs] for side in sides]
+    read = [[each for each in seeds if len(each[0])] for seeds in read]
+    curves = [(side.name, seeds) for side, seeds in zip(sides, read, strict=True) if seeds]
+    styles = [style for style, seeds in zip(styles_of_sides(sides), read, strict=True) if seeds]
     if not curves:
         st.info("None of these runs has told this number yet.")
         return
     unit = "minute" if by_minute else "step" if key.startswith("step/") else "epoch"
-    show_chart(draw_sides(curves, along=unit, log=log, raw=raw), key=f"sides-{key}-{unit}-{raw}", alt=titles[key])
-    st.caption("The line is the mean over seeds, the band reaches from the lowest to the highest seed.")
+    figure = draw_sides(curves, along=unit, log=log, raw=raw, strength=strength, styles=styles)
+    show_chart(figure, key=f"sides-{key}-{unit}-{raw}", alt=titles[key])
+    st.caption("The line is the mean over seeds, the band reaches from the lowest to the highest seed."
+               + (" Each seed is smoothed; the mean as it was told stays faint." if strength else ""))  # fmt: skip
 
 
 def _read(store: RunStore, run: Run, key: str, by_minute: bool) -> AnyCurve:
@@ -87,7 +94,8 @@ def show_costs(store: RunStore, sides: Sequence[Side], qualities: Sequence[Seque
     means = [float(np.mean(each)) for each in qualities]
     front = pareto_front(costs, means, higher_is_better=score.higher_is_better)
     names = [side.name for side in sides]
-    figure = draw_costs(names, costs, qualities, front, cost=there[cost], quality=score.title)
+    figure = draw_costs(names, costs, qualities, front, cost=there[cost], quality=score.title,
+                        styles=styles_of_sides(sides))  # fmt: skip
     show_chart(figure, key=f"sides-costs-{cost}", alt=f"{score.title} against {there[cost]}")
     beaten = [name for number, name in enumerate(names) if number not in front]
     if beaten:
@@ -167,6 +175,10 @@ def show_disagreements(store: RunStore, sides: Sequence[Side], split: str, score
     pictures, values = zip(*(_by_picture(store, sides[each], split, score) for each in (one, other)), strict=True)
     if one == other or pictures[0] != pictures[1]:
         st.caption("Choose two sides that were scored on the same pictures.")
+        return
+    run = sides[one].runs[0]
+    if find_experiment(run.slug).kind_of(str(run.config["arm"])) in MASKED:
+        show_mask_differences(store, (sides[one], sides[other]), split, pictures[0], np.array(values), score)
         return
     gain = (values[1] - values[0]) * (1 if score.higher_is_better else -1)
     folder = data_folder_of(sides[0].runs[0])

@@ -19,6 +19,7 @@ from core.studies.report import say_reported
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.templates import Template, templates
 from core.ui.placement_view import can_be_placed, show_placement
+from core.ui.scoring import SPLITS
 from core.ui.side_view import (
     of_single_pictures,
     shares_of,
@@ -28,7 +29,7 @@ from core.ui.side_view import (
     show_disagreements,
     show_pictures,
 )
-from core.ui.verdict_view import SPLITS, is_scoring, show_downloads, show_verdict, tabulate
+from core.ui.verdict_view import is_scoring, show_downloads, show_verdict, tabulate
 from core.ui.viewers import follow
 from core.ui.wording import say_data, say_duration, say_when
 
@@ -176,18 +177,22 @@ def _show(store: RunStore, name: str, was_moving: bool) -> None:
     _show_runs(study)
 
 
-def show_sections(store: RunStore, sides: Sequence[Side], found: Conclusion | None) -> None:
+def show_sections(
+    store: RunStore, sides: Sequence[Side], found: Conclusion | None, *, without: Sequence[str] = ()
+) -> None:  # fmt: skip
     """Draw what there is to see of sides beside their verdict; only the tab that is open is drawn.
 
     Args:
         store: Where runs are recorded.
         sides: Two or more.
         found: What is concluded of them; None before they were scored.
+        without: Tabs that the page has elsewhere.
     """
     kind = find_experiment(sides[0].runs[0].slug).kind_of(str(sides[0].runs[0].config["arm"]))
     amounts = ("Amount of data",) if len(shares_of(sides)) > 1 else ()
     data = ("The data",) if can_be_placed(sides[0].runs[0]) else ()
-    names = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", *amounts, *data)
+    all_of_them = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", *amounts, *data)
+    names = [each for each in all_of_them if each not in without]
     tabs = st.tabs(names, key="sides-tab", on_change="rerun")
     for name, tab in zip(names, tabs, strict=True):
         if not tab.open:

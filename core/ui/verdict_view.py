@@ -1,25 +1,20 @@
 """The verdict on sides of a comparison: what may be claimed of them, and the scores that it rests on."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from core.errors import UserError
-from core.inference.scores import is_being_scored, kept_scores
-from core.paths import PROJECT, logs_folder
+from core.inference.scores import kept_scores
 from core.runs.store import RunStore
 from core.studies.comparison import Side
 from core.studies.conclusion import Conclusion, conclude
 from core.studies.verdict import LEVEL
+from core.ui import scoring
 from core.ui.downloads import curves_address, report_address
 
-SPLITS = {"val": "What the runs held back", "test": "Test split"}
 SPLIT = "compare-split"
-_scoring: dict[tuple[str, ...], "subprocess.Popen[bytes]"] = {}
-"""Programs of this server that score runs, by runs and split; any visitor may wait for them."""
 
 
 def conclude_kept(store: RunStore, sides: Sequence[Side], split: str) -> Conclusion | None:
@@ -48,7 +43,8 @@ def show_verdict(store: RunStore, sides: Sequence[Side], split: str, *, caveat: 
         st.info(str(error), icon=":material/info:")
         return None
     if found is None:
-        _show_way_to_scores(store, sides, split)
+        runs = [run for side in sides for run in side.runs]
+        scoring.show_way_to_scores(store, runs, split, what="A verdict needs")
         return None
     for claim in found.claims:
         if caveat:
@@ -76,45 +72,8 @@ def show_downloads(*, study: str = "", runs: Sequence[str] = (), split: str) -> 
 
 
 def is_scoring(store: RunStore, sides: Sequence[Side], split: str) -> bool:
-    """Say whether these runs are being scored: by a program of this server, or by workers that have just trained."""
-    process = _scoring.get(_key(sides, split))
-    if process is not None:
-        return process.poll() is None
-    return any(is_being_scored(store, run, split) for side in sides for run in side.runs)
-
-
-def _show_way_to_scores(store: RunStore, sides: Sequence[Side], split: str) -> None:
-    missing = sum(kept_scores(store, run, split) is None for side in sides for run in side.runs)
-    if is_scoring(store, sides, split):
-        st.info(f"{missing} runs are being scored picture by picture.", icon=":material/hourglass_top:")
-    else:
-        _offer_scoring(sides, split, missing)
-
-
-def _key(sides: Sequence[Side], split: str) -> tuple[str, ...]:
-    return (split, *(run.id for side in sides for run in side.runs))
-
-
-def _offer_scoring(sides: Sequence[Side], split: str, missing: int) -> None:
-    key = _key(sides, split)
-    process = _scoring.get(key)
-    log = logs_folder() / f"score-{sides[0].runs[0].short_id}-{split}.log"
-    if process is not None and log.exists():
-        said = (log.read_text(errors="replace").strip().splitlines() or ["no reason was given"])[-1]
-        st.warning(f"The runs could not be scored. {said}", icon=":material/error:")
-    where = SPLITS.get(split, split).lower()
-    st.markdown(f"A verdict needs the scores of single pictures, and **{missing} runs have none on {where} yet**.")
-    if split == "test":
-        st.caption(
-            "Look at the test split once, when recipes are settled: who chooses by it has no test split any more."
-        )
-
-    if st.button("Score them now", type="primary", icon=":material/fact_check:"):
-        logs_folder().mkdir(parents=True, exist_ok=True)
-        words = [sys.executable, "-m", "core", "compare", *key[1:], "--split", split]
-        with log.open("wb") as file:
-            _scoring[key] = subprocess.Popen(words, cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)
-        st.rerun()  # the page looks again and again from now on
+    """Say whether the runs of these sides are being scored."""
+    return scoring.is_scoring(store, [run for side in sides for run in side.runs], split)
 
 
 def tabulate(found: Conclusion) -> dict[str, list[str]]:

@@ -120,7 +120,7 @@ def test_a_study_that_nobody_scored_offers_to(store: RunStore) -> None:
 
 
 def test_a_classifier_is_inspected_epoch_by_epoch(store: RunStore) -> None:
-    assert "No run has kept its answers yet" in texts(open_page("inspect"))
+    assert "No run has kept its weights yet" in texts(open_page("inspect"))
     config = find_experiment("chest").config(recipe="quick", data="/gone")
     run = store.create("chest", config.as_values())
     rng = np.random.default_rng(0)

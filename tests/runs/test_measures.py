@@ -1,5 +1,9 @@
+import time
+from pathlib import Path
+
 import numpy as np
 import psutil
+import pytest
 import torch
 from torch import nn
 
@@ -7,7 +11,15 @@ from core.data.labelled import PreparedPicture
 from core.engine.device import Compute
 from core.experiments import find_experiment
 from core.models.summary import count_flops
-from core.runs.measures import count_work, measure_peak_memory
+from core.runs.measures import (
+    FEWEST_PASSES,
+    Latency,
+    count_work,
+    measure_latency,
+    measure_peak_memory,
+    picture_of,
+    say_milliseconds,
+)
 
 PROCESSOR = Compute("cpu", "fp32", "contiguous")
 
@@ -52,3 +64,53 @@ def test_peak_memory_is_at_least_what_is_in_use_and_never_falls() -> None:
     assert taken.nbytes / 2**20 < in_use <= peak + 1
     del taken
     assert measure_peak_memory(PROCESSOR) >= peak
+
+
+class _Slow(nn.Module):
+    """Sleeps for ten milliseconds, the first time for longer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[bool, tuple[int, ...]]] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.01 if self.calls else 0.2)
+        self.calls.append((self.training, tuple(images.shape)))
+        return images
+
+
+def test_latency_is_that_of_passes_in_evaluation_after_one_to_warm_up() -> None:
+    module = _Slow().train()
+    found = measure_latency(module, torch.zeros(1, 3, 8, 6), PROCESSOR, seconds=0.001)
+    assert len(found.milliseconds) == FEWEST_PASSES == len(module.calls) - 1
+    assert set(module.calls) == {(False, (1, 3, 8, 6))}
+    assert module.training
+    assert 10 <= found.median <= found.slow < 200
+    assert "3 × 8 × 6 on cpu, fp32, contiguous" in found.say()
+    again = measure_latency(module, torch.zeros(1, 3, 8, 6), PROCESSOR, seconds=0.15)
+    assert sum(again.milliseconds) >= 150
+
+
+def test_median_and_nine_in_ten_are_what_they_say() -> None:
+    found = Latency(tuple(float(each) for each in range(1, 11)), PROCESSOR, (3, 8, 8))
+    assert (found.median, found.slow) == (5.5, 10.0)
+    assert sum(each <= found.slow for each in found.milliseconds) >= 9
+    assert [say_milliseconds(each) for each in (1234.6, 123.4, 12.34, 0.1234)] == [
+        "1,235 ms", "123 ms", "12.3 ms", "0.123 ms",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("slug", ["vessels", "objects"])
+def test_the_picture_that_is_timed_is_a_held_back_one_or_a_plain_one(slug: str, tmp_path: Path) -> None:
+    experiment = find_experiment(slug)
+    experiment.make_data(tmp_path / "data", n=experiment.fewest_pictures)
+    setup = experiment.set_up(experiment.config(recipe="quick", data=str(tmp_path / "data")))
+    network = setup.build_network()
+    task = setup.build_task(network)
+    module, images = picture_of(setup, task, network)
+    assert module is network
+    wanted = next(iter(setup.build_split("", "val")))["images"][:1]
+    assert torch.equal(images, wanted)
+    gone = experiment.set_up(experiment.config(recipe="quick", data=str(tmp_path / "gone")), setup.traits)
+    _, plain = picture_of(gone, task, network)
+    assert plain.shape[:2] == images.shape[:2]

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from core.ui.curves import TRAINING, VALIDATION, draw_losses, draw_steps
-from core.ui.histories import Curve
+from core.studies.line_styles import colour_of
+from core.ui.curves import TRAINING, VALIDATION, draw_costs, draw_losses, draw_runs, draw_sides, draw_steps
+from core.ui.histories import Curve, smooth
 
 NONE: Curve = (np.array([], np.int64), np.array([], np.float64))
 BALANCE = (0.6931, "ln 2: balance")
@@ -45,3 +46,31 @@ def test_the_level_of_balance_is_drawn_over_steps_and_epochs(log: bool) -> None:
         assert line["y0"] == line["y1"] == 0.6931
         assert text["text"] == "ln 2: balance"
         assert text["y"] == pytest.approx(np.log10(0.6931) if log else 0.6931)  # Plotly's text wants the exponent
+
+
+def test_a_smoothed_side_is_the_mean_of_its_smoothed_seeds_over_the_faint_mean_as_told() -> None:
+    seeds = [_curve(1, 5, 1, 5, 1), _curve(3, 7, 3, 7, 3)]
+    plain = draw_sides([("one", seeds)], along="step", log=False)["data"]
+    lines = draw_sides([("one", seeds)], along="step", log=False, strength=0.8)["data"]
+    assert len(lines) == len(plain) + 1
+    low, high, raw, mean = lines
+    assert raw["y"].tolist() == [2, 6, 2, 6, 2]
+    assert raw["opacity"] < 1
+    assert not raw["showlegend"]
+    wanted = np.mean([smooth(values, 0.8) for _, values in seeds], axis=0)
+    assert mean["y"] == pytest.approx(wanted)
+    assert (low["y"] <= mean["y"]).all()
+    assert (mean["y"] <= high["y"]).all()
+    assert np.ptp(mean["y"]) < np.ptp(raw["y"])
+
+
+def test_runs_and_sides_are_drawn_in_the_styles_that_they_are_given() -> None:
+    curves = [("one", _curve(1, 2)), ("other", _curve(2, 3))]
+    runs = draw_runs(curves, along="epoch", log=False, styles=[5, 9])["data"]
+    assert [line["line"]["color"] for line in runs] == [colour_of(5), colour_of(1)]
+    assert [line["line"].get("dash") for line in runs] == [None, "dash"]
+    sides = draw_sides([(name, [curve]) for name, curve in curves], along="epoch", log=False, styles=[5, 9])["data"]
+    assert [line["line"]["color"] for line in sides] == [colour_of(5), colour_of(1)]
+    costs = draw_costs(["one", "other"], [1, 2], [[1.0], [2.0]], [0, 1], cost="", quality="", styles=[5, 9])["data"]
+    assert [each["marker"]["color"] for each in costs[1:]] == [colour_of(5), colour_of(1)]
+    assert draw_runs(curves, along="epoch", log=False)["data"][0]["line"]["color"] == colour_of(0)
