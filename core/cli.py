@@ -266,6 +266,8 @@ def predict_pictures(options: argparse.Namespace) -> int:
             rows.append(row | {"error": str(error)})
             continue
         row |= prediction.as_json()
+        if prediction.doubt:
+            print(f"{name}: {prediction.doubt}", file=sys.stderr)
         if options.out:
             row["files"] = save_prediction(prediction, Path(options.out), Path(name).name)
         rows.append(row)

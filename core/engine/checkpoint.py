@@ -6,14 +6,14 @@ so that one atomic rename replaces both and a crash can never pair new weights w
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from core.engine.damage import UNREADABLE
 from core.errors import UserError
@@ -24,18 +24,23 @@ WEIGHTS, CARD, STATE = "weights.safetensors", "card.json", "state.pt"
 Card = dict[str, Any]
 
 
-def save_checkpoint(folder: Path, parts: Mapping[str, nn.Module], card: Card) -> None:
+def save_checkpoint(
+    folder: Path, parts: Mapping[str, nn.Module], card: Card, *, left_out: Collection[str] = (), half: bool = False
+) -> None:
     """Write weights and card, replacing what was there in one move.
 
     Args:
         folder: Made if missing.
         parts: Modules by name; tensors are stored as ``part.name``.
         card: Anything JSON can hold.
+        left_out: Tensors that are not stored; the card's ``borrowed`` says where they are found again.
+        half: Whether numbers are stored with 16 bits instead of 32.
     """
     tensors = {
-        f"{name}.{key}": tensor.detach().cpu().contiguous()
+        f"{name}.{key}": _stored(tensor, half=half)
         for name, part in parts.items()
         for key, tensor in part.state_dict().items()
+        if f"{name}.{key}" not in left_out
     }
     text = json.dumps(card, indent=2, ensure_ascii=False)
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,19 +68,34 @@ def load_card(folder: Path) -> Card:
 
 
 def load_weights(folder: Path, parts: Mapping[str, nn.Module]) -> None:
-    """Put a checkpoint's tensors into modules of the same names.
+    """Put a checkpoint's tensors into modules of the same names; what it borrows is filled in.
 
     Raises:
-        UserError: If the folder is no checkpoint, its file is damaged, or the tensors do not fit.
+        UserError: If the folder is no checkpoint, its file is damaged, the tensors do not fit, or what it borrows is
+            not on this machine.
     """
     with _opened(folder) as weights:
         tensors = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118 - not a dict
+        borrows = '"borrowed"' in (weights.metadata() or {}).get("card", "")
+    borrowed = load_card(folder).get("borrowed") if borrows else None
+    if borrowed:
+        from core.engine.borrowed import fill_in  # noqa: PLC0415 - most checkpoints are whole
+
+        try:
+            tensors = fill_in(tensors, borrowed, parts)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise UserError(f"The card of the weights in {folder} is damaged; get the checkpoint again.") from error
     for name, part in parts.items():
         own = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
         try:
             part.load_state_dict(own)
         except RuntimeError as error:
             raise UserError(f"The weights in {folder} are of another network than its card says.") from error
+
+
+def _stored(tensor: Tensor, *, half: bool) -> Tensor:
+    kept = tensor.detach().cpu().contiguous()
+    return kept.half() if half and kept.is_floating_point() else kept
 
 
 def fingerprint_of(network: nn.Module) -> str:

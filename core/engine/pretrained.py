@@ -118,10 +118,15 @@ def find_weights(name: str, *, download: bool = False, say: Say | None = None) -
         if (torch_cache() / file).is_file():
             return WeightsSource(name, "cache", torch_cache() / file)
     if name == BUNDLED:
-        bundled = _find_bundled(spec)
-        return WeightsSource(name, "package", bundled) if bundled else None
+        return bundled_weights()
     fetched = _fetch(spec.weights[0], say or (lambda _: None)) if download else None
     return WeightsSource(name, "download", fetched) if fetched else None
+
+
+def bundled_weights() -> WeightsSource | None:
+    """Return the weights that come as a package, whatever else is at hand; None where it is not installed."""
+    path = _find_bundled(find_backbone(BUNDLED))
+    return WeightsSource(BUNDLED, "package", path) if path else None
 
 
 def explain_absence(name: str) -> str:

@@ -86,6 +86,7 @@ class Experiment(ABC):
         caution: Sentence that stands beside every answer; empty where none is needed.
         verb: What the button of its widget says.
         share_title: Segmentation only: what the found share of the picture is called.
+        thin: Segmentation only: whether what is found is lines, whose width and course are worth measuring.
         config_type: Its knobs.
         setup_type: What builds network, task and data of its runs.
         arms: The answers; the first is the one that a newcomer gets.
@@ -107,6 +108,7 @@ class Experiment(ABC):
     caution: ClassVar[str] = ""
     verb: ClassVar[str] = "Try it"
     share_title: ClassVar[str] = "Share of the picture"
+    thin: ClassVar[bool] = False
     config_type: ClassVar[type[RunConfig]]
     setup_type: "ClassVar[type[Setup[Any]]]"
     arms: ClassVar[tuple[Arm, ...]]

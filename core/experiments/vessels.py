@@ -197,6 +197,7 @@ class Vessels(Experiment):
     caution = "For teaching and research, not for diagnosis."
     verb = "Find the vessels"
     share_title = "Vessel share of the field of view"
+    thin = True
     config_type = VesselsConfig
     setup_type = VesselsSetup
     monitor = "dice"

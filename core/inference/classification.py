@@ -12,6 +12,7 @@ from core.data.decoded import Framing
 from core.data.labelled import PreparedPicture
 from core.data.pictures import Picture
 from core.data.raster import Pixels
+from core.inference.calibration import Operating
 from core.inference.explanation import explain_class, overlay
 from core.inference.predictor import Clock, Predictor
 from core.models.classifier import ClassificationNetwork
@@ -31,6 +32,8 @@ class ClassPrediction:
         probs: ``(classes,)``, 0 to 1, sum 1.
         notes: Sentences on what was done to the picture.
         milliseconds: Of each part, by name.
+        doubt: Why the picture looks like none for this model; empty where it does not.
+        operating: From which probability on the class that is looked for is taken; None where nothing says so.
     """
 
     pixels: Pixels
@@ -38,6 +41,8 @@ class ClassPrediction:
     probs: NDArray[np.float32]
     notes: tuple[str, ...]
     milliseconds: dict[str, float]
+    doubt: str = ""
+    operating: Operating | None = None
 
     @property
     def label(self) -> int:
@@ -49,10 +54,17 @@ class ClassPrediction:
         order = np.argsort(-self.probs, kind="stable")[:most]
         return {self.classes[each]: float(self.probs[each]) for each in order}
 
+    def say_operating(self) -> str:
+        """Return what follows at the operating threshold, in a sentence or two; empty where there is none."""
+        if self.operating is None:
+            return ""
+        return self.operating.say(float(self.probs[self.classes.index(self.operating.positive)]))
+
     def say(self) -> str:
         """Return the result in a sentence."""
         answer, total = self.classes[self.label], sum(self.milliseconds.values())
-        return " ".join([f"{answer}, {100 * self.probs[self.label]:.1f} % ({total:.0f} ms).", *self.notes])
+        said = f"{answer}, {100 * self.probs[self.label]:.1f} % ({total:.0f} ms)."
+        return " ".join(each for each in (said, self.say_operating(), *self.notes) if each)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -62,7 +74,9 @@ class ClassPrediction:
             "class": self.classes[self.label],
             "label": self.label,
             "probabilities": {name: round(float(each), 6) for name, each in zip(self.classes, self.probs, strict=True)},
+            **({"threshold": self.operating.threshold} if self.operating else {}),
             "notes": list(self.notes),
+            "warning": self.doubt,
             "milliseconds": {part: round(value, 2) for part, value in self.milliseconds.items()},
         }
 
@@ -81,6 +95,12 @@ class ClassificationPredictor(Predictor):
         probs: Tensor = self.task.predict(images)
         return probs
 
+    @property
+    def network_of_classes(self) -> ClassificationNetwork:
+        """Return the network, which is one of classes."""
+        assert isinstance(self.network, ClassificationNetwork)
+        return self.network
+
     def explain(self, picture: Picture, label: int) -> Pixels:
         """Return the square that the network sees of a picture, with what speaks for a class in it as heat.
 
@@ -88,14 +108,21 @@ class ClassificationPredictor(Predictor):
             picture: Any size.
             label: The class, 0 to K − 1.
         """
-        prepared = self.setup.prepare_picture(picture.pixels)
+        return self.explain_pixels(picture.pixels, label)[1]
+
+    def explain_pixels(self, pixels: Pixels, label: int) -> tuple[Pixels, Pixels]:
+        """Return the square that the network sees of a picture ``(H, W, 3)``, and that with what speaks for a class."""
+        prepared = self.setup.prepare_picture(pixels)
         compute = self.compute_for(prepared.images)
-        assert isinstance(self.network, ClassificationNetwork)
-        heat = explain_class(self.network, prepared.images, label, compute)
+        heat = explain_class(self.network_of_classes, prepared.images, label, compute)
         framing: Framing = getattr(self.setup, "framing")  # noqa: B009 - every setup of a classifier has one
-        return overlay(framing.frame(picture.pixels), heat)
+        square = framing.frame(pixels)
+        return square, overlay(square, heat)
 
     def conclude(self, answer: Tensor, picture: Picture, prepared: PreparedPicture, clock: Clock) -> ClassPrediction:
         """Name the classes."""
         probs = answer[0].float().cpu().numpy()
-        return ClassPrediction(picture.pixels, self.setup.traits.classes, probs, picture.notes, clock.milliseconds)
+        return ClassPrediction(
+            picture.pixels, self.setup.traits.classes, probs, picture.notes, clock.milliseconds,
+            operating=Operating.of(self.checkpoint.card),
+        )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.engine.checkpoint import load_weights
 from core.engine.device import choose_compute
+from core.inference.calibration import calibrate
 from core.inference.checkpoints import Checkpoint
 
 
@@ -51,10 +52,23 @@ def evaluate(checkpoint: Checkpoint, *, data: str = "", split: str = "test", dev
         UserError: If the data or the split cannot be read.
     """
     start = time.perf_counter()
+    scores = score_split(checkpoint, data=data, split=split, device=device)
+    return Evaluation(
+        scores.compute(), scores.reference(), list(scores.names), scores.per_picture(), time.perf_counter() - start
+    )
+
+
+def score_split(checkpoint: Checkpoint, *, data: str = "", split: str = "test", device: str = "auto") -> Any:
+    """Return the accumulator of a checkpoint's scores on a split, which keeps what it needs of every picture.
+
+    Raises:
+        UserError: If the data or the split cannot be read.
+    """
     setup = checkpoint.set_up()
     network = setup.build_network()
     task = setup.build_task(network, careful=True)
     load_weights(checkpoint.folder, task.parts())
+    calibrate(task, checkpoint.card)
     network.eval()
     scores, compute = task.new_scores(), None
     for batch in setup.build_split(data, split):
@@ -63,6 +77,4 @@ def evaluate(checkpoint: Checkpoint, *, data: str = "", split: str = "test", dev
             network.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
         with compute.autocast():
             task.evaluate(compute.place_batch(batch), scores)
-    return Evaluation(
-        scores.compute(), scores.reference(), list(scores.names), scores.per_picture(), time.perf_counter() - start
-    )
+    return scores

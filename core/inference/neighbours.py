@@ -34,6 +34,7 @@ class NeighbourPrediction:
         votes: ``(classes,)``, shares of the votes of the nearest 20, sum 1; no probabilities.
         notes: Sentences on what was done to the picture.
         milliseconds: Of each part, by name.
+        doubt: Why the picture looks like none for this model; empty where it does not.
     """
 
     pixels: Pixels
@@ -44,6 +45,7 @@ class NeighbourPrediction:
     votes: NDArray[np.float64]
     notes: tuple[str, ...]
     milliseconds: dict[str, float]
+    doubt: str = ""
 
     @property
     def label(self) -> int:
@@ -80,6 +82,7 @@ class NeighbourPrediction:
             "votes": {name: round(float(each), 6) for name, each in zip(self.classes, self.votes, strict=True)},
             "nearest": [{"class": self.classes[label], "cosine": round(float(value), 6)} for label, value in pairs],
             "notes": list(self.notes),
+            "warning": self.doubt,
             "milliseconds": {part: round(value, 2) for part, value in self.milliseconds.items()},
         }
 

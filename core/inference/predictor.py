@@ -17,7 +17,10 @@ from core.data.pictures import Picture, read_picture
 from core.data.raster import Pixels
 from core.engine.checkpoint import load_weights
 from core.engine.device import Compute, choose_compute
+from core.errors import UserError
+from core.inference.calibration import calibrate
 from core.inference.checkpoints import Checkpoint
+from core.inference.input_check import InputCheck
 
 
 class Prediction(Protocol):
@@ -31,6 +34,10 @@ class Prediction(Protocol):
     def milliseconds(self) -> dict[str, float]:
         """Return the time of each part, by name, in order."""
 
+    @property
+    def doubt(self) -> str:
+        """Return one sentence on why the picture looks like none for this model; empty where it does not."""
+
     def say(self) -> str:
         """Return the result in a sentence."""
 
@@ -39,6 +46,10 @@ class Prediction(Protocol):
 
     def rasters(self) -> Mapping[str, Pixels]:
         """Return the result as pictures ``(H, W)`` or ``(H, W, 3)`` or with alpha ``(H, W, 4)``, by name."""
+
+
+class DoubtError(UserError):
+    """A picture looks like none for the model; an answer is withheld until somebody insists."""
 
 
 class Clock:
@@ -71,7 +82,9 @@ class Predictor(ABC):
         self.network: nn.Module = self.setup.build_network()
         self.task: Any = self.setup.build_task(self.network, careful=True)
         load_weights(checkpoint.folder, self.task.parts())
+        calibrate(self.task, checkpoint.card)
         self.network.eval()
+        self.input_check = InputCheck.load(checkpoint.folder)
         self._device = device
         self._compute: Compute | None = None
         self._lock = threading.Lock()
@@ -87,20 +100,37 @@ class Predictor(ABC):
                 self._compute = chosen
             return self._compute
 
-    def predict(self, picture: Picture) -> Any:
+    def doubt(self, picture: Picture) -> str:
+        """Return one sentence on why a picture looks like none for this model; empty where it may be one.
+
+        A checkpoint that carries no input check doubts nothing.
+        """
+        return self.input_check.doubt(picture.pixels) if self.input_check else ""
+
+    def predict(self, picture: Picture, *, trusted: bool = True) -> Any:
         """Answer for one picture of any size.
 
+        Args:
+            picture: What to look at.
+            trusted: Whether an answer is wanted from a picture of the wrong kind too. Else it is withheld.
+
         Raises:
+            DoubtError: If the picture looks like none for this model, and is not trusted.
             UserError: If it cannot be a picture for this network.
         """
-        clock = Clock()
+        clock, doubt = Clock(), ""
+        if self.input_check:
+            with clock.part("check"):
+                doubt = self.doubt(picture)
+            if doubt and not trusted:
+                raise DoubtError(doubt)
         with clock.part("prepare"):
             prepared = self.setup.prepare_picture(picture.pixels)
         compute = self.compute_for(prepared.images)
         with clock.part("network"), torch.inference_mode(), compute.autocast():
             answer = self.ask(compute.place(prepared.images))
         notes = (*picture.notes, *prepared.notes)
-        return self.conclude(answer, replace(picture, notes=notes), prepared, clock)
+        return replace(self.conclude(answer, replace(picture, notes=notes), prepared, clock), doubt=doubt)
 
     @abstractmethod
     def ask(self, images: Tensor) -> Tensor:
@@ -110,14 +140,20 @@ class Predictor(ABC):
     def conclude(self, answer: Tensor, picture: Picture, prepared: PreparedPicture, clock: Clock) -> Any:
         """Make a prediction of the network's answer; ``picture.notes`` holds all notes."""
 
-    def predict_file(self, source: Path | bytes, *, name: str | None = None) -> Any:
+    def predict_file(self, source: Path | bytes, *, name: str | None = None, trusted: bool = True) -> Any:
         """Read a picture file and predict it; the time of reading stands first.
 
+        Args:
+            source: The file.
+            name: What sentences call it.
+            trusted: As for :meth:`predict`; a program that asks gets an answer, and the doubt with it.
+
         Raises:
+            DoubtError: If the picture looks like none for this model, and is not trusted.
             UserError: If it cannot be read as a picture.
         """
         start = time.perf_counter()
         picture = read_picture(source, name=name)
         reading = {"read": 1e3 * (time.perf_counter() - start)}
-        prediction = self.predict(picture)
+        prediction = self.predict(picture, trusted=trusted)
         return replace(prediction, milliseconds=reading | prediction.milliseconds)

@@ -33,6 +33,7 @@ class ReconstructionPrediction:
             -1 to 1; ``psnr_emptied`` likewise with the bottleneck emptied.
         notes: Sentences on what was done to the picture.
         milliseconds: Of each part, by name.
+        doubt: Why the picture looks like none for this model; empty where it does not.
     """
 
     pixels: Pixels
@@ -42,6 +43,7 @@ class ReconstructionPrediction:
     scores: dict[str, float]
     notes: tuple[str, ...]
     milliseconds: dict[str, float]
+    doubt: str = ""
 
     def say_scores(self) -> str:
         """Return PSNR and SSIM in a line."""
@@ -70,6 +72,7 @@ class ReconstructionPrediction:
             **{key: None if math.isnan(value) else round(value, 6) for key, value in self.scores.items()},
             "difference_scale": DIFFERENCE_SCALE,
             "notes": list(self.notes),
+            "warning": self.doubt,
             "milliseconds": {part: round(value, 2) for part, value in self.milliseconds.items()},
         }
 

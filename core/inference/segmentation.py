@@ -25,6 +25,7 @@ class MaskPrediction:
         threshold: Probability from which a pixel counts as foreground, unless the user moves it.
         notes: Sentences on what was done to the picture.
         milliseconds: Of each part, by name.
+        doubt: Why the picture looks like none for this model; empty where it does not.
     """
 
     pixels: Pixels
@@ -33,6 +34,7 @@ class MaskPrediction:
     threshold: float
     notes: tuple[str, ...]
     milliseconds: dict[str, float]
+    doubt: str = ""
 
     def mask(self, threshold: float | None = None) -> Mask:
         """Return ``(H, W)``, True on the foreground."""
@@ -56,6 +58,7 @@ class MaskPrediction:
             "threshold": self.threshold,
             "share": round(self.share(), 6),
             "notes": list(self.notes),
+            "warning": self.doubt,
             "milliseconds": {part: round(value, 2) for part, value in self.milliseconds.items()},
         }
 

@@ -30,6 +30,7 @@ class ClassMapPrediction:
         colours: ``(classes, 3)``, RGB of each.
         notes: Sentences on what was done to the picture.
         milliseconds: Of each part, by name.
+        doubt: Why the picture looks like none for this model; empty where it does not.
     """
 
     pixels: Pixels
@@ -38,6 +39,7 @@ class ClassMapPrediction:
     colours: Pixels
     notes: tuple[str, ...]
     milliseconds: dict[str, float]
+    doubt: str = ""
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -59,6 +61,7 @@ class ClassMapPrediction:
             "classes": list(self.classes),
             "shares": {name: round(share, 6) for name, share in self.shares.items()},
             "notes": list(self.notes),
+            "warning": self.doubt,
             "milliseconds": {part: round(value, 2) for part, value in self.milliseconds.items()},
         }
 

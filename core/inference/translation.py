@@ -35,6 +35,7 @@ class TranslationPrediction:
         samples: Further ones ``(h, w)`` from the same templates, each with other noise.
         notes: Sentences on what was done to the picture.
         milliseconds: Of each part, by name.
+        doubt: Why the picture looks like none for this model; empty where it does not.
     """
 
     templates: FloatImage
@@ -42,6 +43,7 @@ class TranslationPrediction:
     samples: tuple[Grey, ...]
     notes: tuple[str, ...]
     milliseconds: dict[str, float]
+    doubt: str = ""
 
     @property
     def lanes(self) -> int:
@@ -63,6 +65,7 @@ class TranslationPrediction:
             "lanes": self.lanes,
             "samples": len(self.samples),
             "notes": list(self.notes),
+            "warning": self.doubt,
             "milliseconds": {part: round(value, 2) for part, value in self.milliseconds.items()},
         }
 
@@ -91,24 +94,30 @@ class TranslationPredictor(Predictor):
         templates = np.asarray(prepared.images[0].numpy(), np.float32)
         return TranslationPrediction(templates, _grey(answer), (), picture.notes, clock.milliseconds)
 
-    def predict_file(self, source: Path | bytes, *, name: str | None = None) -> TranslationPrediction:
+    def predict_file(
+        self, source: Path | bytes, *, name: str | None = None, trusted: bool = True
+    ) -> TranslationPrediction:
         """Draw from one picture that holds both templates side by side.
 
         Raises:
             UserError: If it cannot be read as a picture, or is not twice as wide as high.
         """
-        prediction: TranslationPrediction = super().predict_file(source, name=name)
+        prediction: TranslationPrediction = super().predict_file(source, name=name, trusted=trusted)
         return replace(prediction, notes=(*prediction.notes, HALVES))
 
-    def predict_pair(self, lanes: Path | bytes, bands: Path | bytes, *, samples: int = 0) -> TranslationPrediction:
+    def predict_pair(
+        self, lanes: Path | bytes, bands: Path | bytes, *, samples: int = 0, trusted: bool = True
+    ) -> TranslationPrediction:
         """Draw from two pictures.
 
         Args:
             lanes: Template 1.
             bands: Template 2.
             samples: As :meth:`draw_samples`.
+            trusted: As for :meth:`predict`.
 
         Raises:
+            DoubtError: If the templates look like none for this model, and are not trusted.
             UserError: If one of them cannot be read as a picture, or too many samples are asked for.
         """
         start = time.perf_counter()
@@ -116,7 +125,7 @@ class TranslationPredictor(Predictor):
         notes = tuple(f"Template {number}: {note}" for number, each in enumerate(read, 1) for note in _notes(each))
         joined = Picture(join_templates(read[0].pixels, read[1].pixels), read[1].name, notes)
         reading = {"read": 1e3 * (time.perf_counter() - start)}
-        prediction: TranslationPrediction = self.predict(joined)
+        prediction: TranslationPrediction = self.predict(joined, trusted=trusted)
         timed = replace(prediction, milliseconds=reading | prediction.milliseconds)
         return self.draw_samples(timed, samples) if samples else timed
 

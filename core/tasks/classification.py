@@ -67,6 +67,8 @@ class ClassificationTask(Task):
         self.monitor = monitor
         self.positive = positive
         self.label_smoothing = label_smoothing
+        self.temperature = 1.0
+        """What the logits of answers are divided by; found on held-back pictures once a network is trained."""
         self._seen: tuple[NDArray[np.float32], NDArray[np.float16]] | None = None
 
     def parts(self) -> dict[str, nn.Module]:
@@ -128,7 +130,7 @@ class ClassificationTask(Task):
     def predict(self, images: Tensor) -> Tensor:
         """Return the probabilities ``(N, classes)`` of pictures ``(N, C, H, W)``."""
         logits: Tensor = self.network(images)
-        return logits.float().softmax(dim=1)
+        return (logits.float() / self.temperature).softmax(dim=1)
 
     def evaluate(self, batch: Batch, scores: ClassificationScores) -> NDArray[np.float32]:
         """Return the probabilities ``(N, classes)`` of a batch, scored against its ``labels``."""
@@ -140,7 +142,8 @@ class ClassificationTask(Task):
         )
         try:
             with torch.inference_mode():
-                probs: NDArray[np.float32] = self._logits(batch).softmax(dim=1).cpu().numpy()
+                answered = (self._logits(batch) / self.temperature).softmax(dim=1)
+                probs: NDArray[np.float32] = answered.cpu().numpy()
         finally:
             hook.remove()
         scores.update(batch["names"], probs, batch["labels"].cpu().numpy(), seen[0])

@@ -10,12 +10,16 @@ import gradio as gr
 
 from core.errors import UserError
 from core.experiments.experiment import Experiment
-from core.inference.predictor import Prediction, Predictor
+from core.inference.comparing import compare
+from core.inference.predictor import DoubtError, Prediction, Predictor
 from core.paths import PROJECT
+from core.ui.comparison_demo import NONE, ComparisonPlace, show_comparison
 from core.ui.model_choice import first_choice, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
 
 ResultT = TypeVar("ResultT")
+NO_SECOND = ("None", "")
+WITHHELD = "No answer is shown, because the picture looks wrong. Tick *Use it all the same* to see it."
 EMPTY = "Give a picture: drop a file on the box, paste one, or click an example below it."
 
 
@@ -28,12 +32,33 @@ class Question:
         pictures: Boxes for pictures.
         run: The button.
         examples: Drawn pictures to click, made by ``gr.Examples``; None where there are none.
+        second: Another model to compare with, or none.
+        doubt: Says why the picture looks wrong.
+        trusted: Asks for an answer nevertheless.
     """
 
     model: gr.Dropdown
     pictures: tuple[PictureInput, ...]
     run: gr.Button
     examples: Any
+    second: gr.Dropdown
+    doubt: gr.Markdown
+    trusted: gr.Checkbox
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where an answer goes.
+
+    Attributes:
+        outputs: What a widget's function returns, in order; after them comes what :func:`answer` adds.
+        empty: What the outputs show without a picture.
+        compared: Where a second model's answer goes.
+    """
+
+    outputs: Sequence[Any]
+    empty: Sequence[Any]
+    compared: ComparisonPlace
 
 
 def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str] = ("Picture",)) -> Question:
@@ -52,16 +77,22 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
         allow_custom_value=True,
         info="Shipped models first, then your runs." if shipped else "Your runs, the newest first.",
     )
+    second = gr.Dropdown(
+        [NO_SECOND, *shipped], value="", label="Second model, to compare", allow_custom_value=True,
+        info="Both answer the same picture: by swipe, side by side, and where they differ.",
+    )  # fmt: skip
     boxes = tuple(
         PictureInput(label=label, sources=["upload", "clipboard", "webcam"], height=300 if len(pictures) == 1 else 220)
         for label in pictures
     )
     run = gr.Button(verb, variant="primary")
+    doubt = gr.Markdown("", visible=False, elem_classes="doubt")
+    trusted = gr.Checkbox(False, label="Use it all the same", visible=False)
     rows = _examples(experiment, len(boxes))
     examples = gr.Examples(rows, list(boxes), label="Examples (drawn)") if rows else None
     if experiment.caution:
         gr.Markdown(experiment.caution, elem_classes="caution")
-    return Question(model, boxes, run, examples)
+    return Question(model, boxes, run, examples, second, doubt, trusted)
 
 
 @contextmanager
@@ -74,11 +105,12 @@ def beside_question(experiment: Experiment, *, pictures: Sequence[str] = ("Pictu
             yield question
 
 
-def build_swipe(*, position: int) -> gr.ImageSlider:
+def build_swipe(
+    *, position: int, label: str = "Picture | result: drag the line", visible: bool = True
+) -> gr.ImageSlider:
     """Return a picture and its result with a line between them to drag, which starts at this per cent of the width."""
     return gr.ImageSlider(
-        label="Picture | result: drag the line", format="jpeg", slider_position=position, interactive=False,
-        max_height=620,
+        label=label, format="jpeg", slider_position=position, interactive=False, max_height=620, visible=visible
     )  # fmt: skip
 
 
@@ -96,7 +128,7 @@ def _examples(experiment: Experiment, boxes: int) -> list[list[str]]:
 
 def join(
     demo: gr.Blocks, experiment: Experiment, question: Question, predict: Callable[..., Any], *,
-    extras: Sequence[Any] = (), outputs: Sequence[Any], empty: Sequence[Any],
+    shown: Shown, extras: Sequence[Any] = (), later: Sequence[Any] = (),
 ) -> None:  # fmt: skip
     """Let the button, an upload and an example ask for a prediction, and a cleared picture clear the answer.
 
@@ -104,14 +136,17 @@ def join(
         demo: The widgets.
         experiment: Its slug names the function in the HTTP API.
         question: The left side.
-        predict: Takes the pictures, the model's name and the extras; its signature and docstring are the API's text.
+        predict: Takes the pictures, the model's name, the extras, the second model's name, whether the picture is
+            trusted, and the later ones; its signature and docstring are the API's text.
+        shown: Where its answer goes.
         extras: Further inputs.
-        outputs: What it returns, in order.
-        empty: What the outputs show without a picture.
+        later: Inputs that came when programs already relied on the order of the others.
     """
+    outputs = [*shown.outputs, question.doubt, *shown.compared.parts]
+    nothing = (*shown.empty, "", *NONE)
     asked: dict[str, Any] = {
-        "inputs": [*question.pictures, question.model, *extras],
-        "outputs": list(outputs),
+        "inputs": [*question.pictures, question.model, *extras, question.second, question.trusted, *later],
+        "outputs": outputs,
         "concurrency_id": "network",
     }
     question.run.click(predict, api_name=experiment.slug, **asked)
@@ -121,35 +156,87 @@ def join(
         return predict(*given) if whole else tuple(gr.skip() for _ in outputs)
 
     for box in question.pictures:
+        # What was insisted on for one picture is not for the next. The rest waits for it.
+        renewed = box.upload(_forget_trust, None, question.trusted, api_visibility="private", queue=False)
         # A second picture that comes while the first is worked on is not dropped, as Gradio would.
-        box.upload(predict_when_whole, api_visibility="private", trigger_mode="always_last", **asked)
+        renewed.then(predict_when_whole, api_visibility="private", trigger_mode="always_last", **asked)
     if question.examples is not None:
-        question.examples.load_input_event.then(predict, api_visibility="private", **asked)
+        example = question.examples.load_input_event
+        # An example is drawn here: it is answered, whatever the check says of a drawn picture.
+        renewed = example.then(_trust, None, question.trusted, api_visibility="private", queue=False)
+        renewed.then(predict, api_visibility="private", **asked)
     for box in question.pictures:
-        box.clear(lambda: tuple(empty), None, list(outputs), api_visibility="private", queue=False)
+        box.clear(lambda: nothing, None, outputs, api_visibility="private", queue=False)
+    question.trusted.input(predict_when_whole, api_visibility="private", **asked)
+    question.second.input(predict_when_whole, api_visibility="private", **asked)
+    question.doubt.change(
+        _show_doubt, question.doubt, [question.doubt, question.trusted], api_visibility="private", queue=False
+    )
+    for switch in later:
+        if isinstance(switch, gr.Checkbox):
+            switch.input(predict_when_whole, api_visibility="private", **asked)
 
     def refresh(request: gr.Request) -> Any:
         return _choices(experiment, str(request.query_params.get("run", "")))
 
-    demo.load(refresh, outputs=question.model, api_visibility="private")
+    demo.load(refresh, outputs=[question.model, question.second], api_visibility="private")
 
 
-def _choices(experiment: Experiment, wanted: str) -> Any:
-    """Return the models of this moment; the one named in the page's address is chosen."""
+def _forget_trust() -> Any:
+    return gr.Checkbox(False, visible=False)
+
+
+def _trust() -> Any:
+    return gr.Checkbox(True)
+
+
+def _show_doubt(text: str) -> tuple[Any, Any]:
+    return gr.Markdown(visible=bool(text)), gr.Checkbox(visible=bool(text))
+
+
+def _choices(experiment: Experiment, wanted: str) -> tuple[Any, Any]:
+    """Return the models of this moment, to ask and to compare with; the one in the page's address is chosen."""
     choices = list_choices(experiment)
     names = [name for _, name in choices]
     chosen = next((name for name in names if wanted and name.startswith(wanted)), names[0] if names else None)
-    return gr.Dropdown(choices, value=chosen)
+    return gr.Dropdown(choices, value=chosen), gr.Dropdown([NO_SECOND, *choices], value="")
 
 
-def ask(experiment: Experiment, picture: str | bytes | None, model: str) -> Any:
-    """Return a model's prediction of a picture as the box gave it.
+def answer(
+    ask_of: Callable[[str, bool], ResultT], models: tuple[str, str | None], *, trusted: bool,
+    show: Callable[[ResultT], Sequence[Any]], empty: Sequence[Any],
+) -> tuple[Any, ...]:  # fmt: skip
+    """Return what a widget shows: the answer, the doubt about the picture, and what a second model says.
+
+    Args:
+        ask_of: Gives the prediction of a model by its name; the flag says whether the picture is trusted.
+        models: The first and the second model's names; the second empty where there is none.
+        trusted: Whether an answer is wanted although the picture looks wrong.
+        show: Makes the widget's outputs of a prediction.
+        empty: What these are where the answer is withheld; the notes say that it is.
+    """
+    first, second = models
+
+    def act() -> tuple[Any, ...]:
+        try:
+            prediction = ask_of(first, trusted)
+        except DoubtError as doubt:
+            return (*(WITHHELD if each is EMPTY else each for each in empty), str(doubt), *NONE)
+        other = compare(prediction, ask_of(second, True)) if second else None
+        return (*show(prediction), getattr(prediction, "doubt", ""), *show_comparison(other))
+
+    return told(act)
+
+
+def asker(experiment: Experiment, picture: str | bytes | None) -> Callable[[str, bool], Any]:
+    """Return what asks a model by its name for a prediction of a picture as the box gave it.
 
     Raises:
-        UserError: If there is no picture, it cannot be read, or there is no such model.
+        UserError: When called, if there is no picture, it cannot be read, or there is no such model.
     """
-    source = source_of(picture)
-    return choose_predictor(experiment, model).predict_file(source)
+    return lambda model, trusted: choose_predictor(experiment, model).predict_file(
+        source_of(picture), trusted=trusted
+    )  # fmt: skip
 
 
 def source_of(picture: str | bytes | None, empty: str = EMPTY) -> Path | bytes:

@@ -9,12 +9,24 @@ import gradio as gr
 
 from core.experiments.experiment import Experiment
 from core.inference.neighbours import NeighbourPrediction
-from core.ui.demo_frame import EMPTY, ask, beside_question, build_times, join, round_times, say_times, told
+from core.ui.comparison_demo import build_comparison
+from core.ui.demo_frame import (
+    EMPTY,
+    Shown,
+    answer,
+    asker,
+    beside_question,
+    build_times,
+    join,
+    round_times,
+    say_times,
+)
 
 VOTES = (
     "The share is of the 20 nearest pictures' votes, nearer ones counting more. It is no probability: the network was "
     "never told a class."
 )
+NOTHING = (None, None, None, EMPTY)
 TAUGHT = "This model was taught classes: the shares are its probabilities, and it carries no pictures to show."
 
 
@@ -25,29 +37,38 @@ def build_neighbours_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             label="Nearest pictures, with class and cosine", columns=5, height=320, object_fit="contain",
             interactive=False, format="jpeg",
         )  # fmt: skip
-        answer = gr.Label(label="Classes", num_top_classes=5)
+        classes = gr.Label(label="Classes", num_top_classes=5)
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
+        compared = build_comparison()
 
-    def predict(picture: str | bytes | None, model: str) -> tuple[Any, ...]:
+    def predict(
+        picture: str | bytes | None, model: str, second_model: str | None = None, use_anyway: bool = False
+    ) -> tuple[Any, ...]:
         """Find the pictures that are nearest to an uploaded one.
 
         Args:
             picture: The picture file.
             model: A shipped checkpoint's name or a run's id.
+            second_model: Another one to compare with; empty for none.
+            use_anyway: Whether to answer although the picture looks like none for this model.
 
         Returns:
             The nearest pictures with class and cosine, the classes with their shares of the votes, milliseconds by
-            part, and notes.
+            part, notes, a warning where the picture
+            looks wrong, and the comparison: both models' answers by swipe and side by side, a map of where they differ,
+            and a sentence.
         """
-        return told(lambda: _predict(experiment, picture, model))
+        return answer(
+            asker(experiment, picture), (model, second_model), trusted=use_anyway, show=_show, empty=NOTHING
+        )  # fmt: skip
 
-    join(demo, experiment, question, predict, outputs=[nearest, answer, milliseconds, said],
-         empty=(None, None, None, EMPTY))  # fmt: skip
+    join(
+        demo, experiment, question, predict, shown=Shown([nearest, classes, milliseconds, said], NOTHING, compared),
+    )  # fmt: skip
 
 
-def _predict(experiment: Experiment, picture: str | bytes | None, model: str) -> tuple[Any, ...]:
-    prediction = ask(experiment, picture, model)
+def _show(prediction: Any) -> tuple[Any, ...]:
     blind = isinstance(prediction, NeighbourPrediction)
     pictures = prediction.captioned() if blind else []
     said = f"{VOTES if blind else TAUGHT}  \n{say_times(prediction)}"

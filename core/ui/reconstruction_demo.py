@@ -6,10 +6,24 @@ import gradio as gr
 
 from core.data.raster import shrink_to
 from core.experiments.experiment import Experiment
+from core.inference.reconstruction import ReconstructionPrediction
 from core.tasks.reconstruction import DIFFERENCE_SCALE
-from core.ui.demo_frame import EMPTY, ask, beside_question, build_swipe, build_times, join, round_times, say_times, told
+from core.ui.comparison_demo import build_comparison
+from core.ui.demo_frame import (
+    EMPTY,
+    Shown,
+    answer,
+    asker,
+    beside_question,
+    build_swipe,
+    build_times,
+    join,
+    round_times,
+    say_times,
+)
 
 SHOWN_SIDE = 1200
+NOTHING = (None, None, None, "", None, EMPTY)
 
 
 def build_reconstruction_tab(demo: gr.Blocks, experiment: Experiment) -> None:
@@ -31,29 +45,36 @@ def build_reconstruction_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         )  # fmt: skip
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
+        compared = build_comparison()
 
-    def predict(picture: str | bytes | None, model: str) -> tuple[Any, ...]:
+    def predict(
+        picture: str | bytes | None, model: str, second_model: str | None = None, use_anyway: bool = False
+    ) -> tuple[Any, ...]:
         """Send an uploaded picture through an autoencoder.
 
         Args:
             picture: The picture file.
             model: A shipped checkpoint's name or a run's id.
+            second_model: Another one to compare with; empty for none.
+            use_anyway: Whether to answer although the picture looks like none for this model.
 
         Returns:
             The picture and its reconstruction, five times their difference, the reconstruction with the bottleneck
-            emptied, PSNR and SSIM, milliseconds by part, and notes.
+            emptied, PSNR and SSIM, milliseconds by part, notes, a warning where the picture
+            looks wrong, and the comparison: both models' answers by swipe and side by side, a map of where they differ,
+            and a sentence.
         """
-        return told(lambda: _predict(experiment, picture, model))
+        return answer(
+            asker(experiment, picture), (model, second_model), trusted=use_anyway, show=_show, empty=NOTHING
+        )  # fmt: skip
 
     join(
         demo, experiment, question, predict,
-        outputs=[both, difference, emptied, score, milliseconds, said],
-        empty=(None, None, None, "", None, EMPTY),
+        shown=Shown([both, difference, emptied, score, milliseconds, said], NOTHING, compared),
     )  # fmt: skip
 
 
-def _predict(experiment: Experiment, picture: str | bytes | None, model: str) -> tuple[Any, ...]:
-    prediction = ask(experiment, picture, model)
+def _show(prediction: ReconstructionPrediction) -> tuple[Any, ...]:
     pixels, made, difference, emptied = (
         shrink_to(each, SHOWN_SIDE)
         for each in (prediction.pixels, prediction.reconstruction, prediction.difference, prediction.emptied)

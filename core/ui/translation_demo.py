@@ -7,8 +7,11 @@ import gradio as gr
 from core.data.blot_pictures import enlarge
 from core.errors import UserError
 from core.experiments.experiment import Experiment
-from core.inference.translation import MOST_SAMPLES, TranslationPredictor
+from core.inference.translation import MOST_SAMPLES, TranslationPrediction, TranslationPredictor
+from core.ui.comparison_demo import build_comparison
 from core.ui.demo_frame import (
+    Shown,
+    answer,
     beside_question,
     build_times,
     choose_predictor,
@@ -16,12 +19,12 @@ from core.ui.demo_frame import (
     round_times,
     say_times,
     source_of,
-    told,
 )
 
 SHOWN_SCALE = 8
 BOXES = ("Template 1: lanes", "Template 2: bands")
 EMPTY = "Give both templates: drop a file on each box, paste them, or click an example below."
+NOTHING = (None, None, None, EMPTY)
 
 
 def build_translation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
@@ -38,8 +41,12 @@ def build_translation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         )  # fmt: skip
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
+        compared = build_comparison()
 
-    def predict(lanes: str | bytes | None, bands: str | bytes | None, model: str, samples: int) -> tuple[Any, ...]:
+    def predict(
+        lanes: str | bytes | None, bands: str | bytes | None, model: str, samples: int,
+        second_model: str | None = None, use_anyway: bool = False,
+    ) -> tuple[Any, ...]:  # fmt: skip
         """Draw a blot from two templates.
 
         Args:
@@ -47,26 +54,38 @@ def build_translation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             bands: Template 2, a picture file that shows each band white on black.
             model: A shipped checkpoint's name or a run's id.
             samples: How many further blots to draw with noise, 0 to 16; a network without noise draws none.
+            second_model: Another one to compare with; empty for none.
+            use_anyway: Whether to answer although the templates look like none for this model.
 
         Returns:
-            The blot with each pixel enlarged to 8×8, the blots with noise likewise, milliseconds by part, and notes.
+            The blot with each pixel enlarged to 8×8, the blots with noise likewise, milliseconds by part, notes, a
+            warning where the templates look wrong, and the comparison: both models' blots by swipe and side by side, a
+            map of where they differ, and a sentence.
         """
-        return told(lambda: _predict(experiment, lanes, bands, model, samples))
+
+        def ask_of(model: str, trusted: bool) -> TranslationPrediction:
+            return _ask(experiment, (lanes, bands), model, samples=samples, trusted=trusted)
+
+        return answer(ask_of, (model, second_model), trusted=use_anyway, show=_show, empty=NOTHING)
 
     join(
-        demo, experiment, question, predict, extras=[samples], outputs=[generated, others, milliseconds, said],
-        empty=(None, None, None, EMPTY),
+        demo, experiment, question, predict, extras=[samples],
+        shown=Shown([generated, others, milliseconds, said], NOTHING, compared),
     )  # fmt: skip
 
 
-def _predict(
-    experiment: Experiment, lanes: str | bytes | None, bands: str | bytes | None, model: str, samples: int
-) -> tuple[Any, ...]:
-    sources = [source_of(each, EMPTY) for each in (lanes, bands)]
+def _ask(
+    experiment: Experiment, boxes: tuple[str | bytes | None, str | bytes | None], model: str, *, samples: int,
+    trusted: bool,
+) -> TranslationPrediction:  # fmt: skip
+    sources = [source_of(each, EMPTY) for each in boxes]
     predictor = choose_predictor(experiment, model)
     if not isinstance(predictor, TranslationPredictor):
         raise UserError(f"{model} does not draw from templates; choose a model of {experiment.title}.")
-    prediction = predictor.predict_pair(*sources, samples=int(samples))
+    return predictor.predict_pair(*sources, samples=int(samples), trusted=trusted)
+
+
+def _show(prediction: TranslationPrediction) -> tuple[Any, ...]:
     drawn = [enlarge(each, SHOWN_SCALE) for each in (prediction.generated, *prediction.samples)]
     gallery = [(each, f"Noise {number}") for number, each in enumerate(drawn[1:], start=1)]
     return drawn[0], gallery, round_times(prediction), say_times(prediction)

@@ -117,5 +117,7 @@ def test_every_shipped_checkpoint_predicts_and_says_what_it_is(fundus: Picture) 
         for key in ("title", "data", "terms", "command", "test", "limits"):
             assert checkpoint.card.get(key), f"{checkpoint.name} does not say its {key}"
         assert (checkpoint.folder / "README.md").is_file()
-        share = load_predictor(checkpoint).predict(fundus).share()
-        assert 0.03 < share < 0.2
+        prediction = load_predictor(checkpoint).predict(fundus)
+        assert prediction.say()
+        if checkpoint.card["experiment"] == "vessels":
+            assert 0.03 < prediction.share() < 0.2

@@ -13,7 +13,7 @@ from PIL import Image
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.paths import PROJECT
-from core.ui.translation_demo import _predict, build_translation_tab
+from core.ui.translation_demo import _ask, _show, build_translation_tab
 
 EXAMPLES = PROJECT / "assets" / "examples" / "blots"
 BLOTS = find_experiment("blots")
@@ -33,7 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_two_templates_give_a_blot_samples_times_and_words(model: str) -> None:
     lanes, bands, *_ = (str(path) for path in sorted(EXAMPLES.glob("*.png")))
-    drawn, gallery, milliseconds, said = _predict(BLOTS, lanes, bands, model, 3)
+    drawn, gallery, milliseconds, said = _show(_ask(BLOTS, (lanes, bands), model, samples=3, trusted=True))
     assert drawn.shape == (512, 512)
     assert [caption for _, caption in gallery] == ["Noise 1", "Noise 2", "Noise 3"]
     assert all(picture.shape == (512, 512) for picture, _ in gallery)
@@ -87,14 +87,29 @@ def test_the_function_of_the_api_says_what_it_takes() -> None:
     named = _build().get_api_info()["named_endpoints"]
     assert list(named) == ["/blots"]
     described = named["/blots"]
-    assert [each["parameter_name"] for each in described["parameters"]] == ["lanes", "bands", "model", "samples"]
-    assert len(described["returns"]) == 4
+    names = [each["parameter_name"] for each in described["parameters"]]
+    assert names == ["lanes", "bands", "model", "samples", "second_model", "use_anyway"]
+    added = described["parameters"][4:]
+    assert [(each["parameter_has_default"], each["parameter_default"]) for each in added] == [(True, ""), (True, False)]
+    assert len(described["returns"]) == 4 + 5
 
 
 def test_an_upload_waits_for_the_other_template() -> None:
     waiting = [each.fn for each in _build().fns.values() if each.fn and each.fn.__name__ == "predict_when_whole"]
-    assert len(waiting) == 2
-    assert [each["__type__"] for each in waiting[0]("lanes.png", None, "", 2)] == ["update"] * 4
+    assert len(waiting) == 2 + 2  # both boxes; a tick to use the picture all the same; another second model
+    assert [each["__type__"] for each in waiting[0]("lanes.png", None, "", 2, "", False)] == ["update"] * 9
+
+
+def test_a_second_model_answers_the_same_templates(model: str) -> None:
+    given = [str(path) for path in sorted(EXAMPLES.glob("*.png"))[:2]]
+    (asked,) = [each for each in _build().fns.values() if each.api_name == "blots"]
+    assert asked.fn is not None
+    *_, warning, swipe, beside, difference, said = asked.fn(*given, model, 0, model, False)
+    assert warning == ""
+    assert np.array_equal(*swipe)
+    assert [caption for _, caption in beside] == ["First model", "Second model"]
+    assert not difference.any()
+    assert said.startswith("They differ by 0.0 of 255 on average, correlation 1.000")
 
 
 def test_examples_are_pairs_of_templates_as_the_drawing_program_draws_them(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""The part of every widget that shows two models on one picture: by swipe, side by side, and where they differ."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.data.raster import shrink_to
+from core.inference.comparing import Compared
+
+SHOWN_SIDE = 1200
+NONE = (None, None, None, "")
+"""What the parts show where no second model was chosen."""
+
+
+@dataclass(frozen=True)
+class ComparisonPlace:
+    """Where two models' answers are shown.
+
+    Attributes:
+        parts: Swipe, both pictures, map of differences, sentence: the last outputs of every widget's function.
+        whole: What holds them; it is seen once there is a sentence.
+    """
+
+    parts: tuple[Any, ...]
+    whole: Any
+
+
+def build_comparison() -> ComparisonPlace:
+    """Lay it out, hidden; must be called inside ``gr.Blocks``."""
+    with gr.Column(visible=False) as whole:
+        gr.Markdown("#### Two models on this picture")
+        said = gr.Markdown("", elem_classes="notes")
+        with gr.Tabs():
+            with gr.Tab("Swipe"):
+                swipe = gr.ImageSlider(
+                    label="First model | second model: drag the line", format="jpeg", slider_position=50,
+                    interactive=False, max_height=620,
+                )  # fmt: skip
+            with gr.Tab("Side by side"):
+                beside = gr.Gallery(
+                    label="First model, second model", columns=2, object_fit="contain", interactive=False,
+                    format="jpeg", preview=False,
+                )  # fmt: skip
+            with gr.Tab("Where they differ"):
+                difference = gr.Image(
+                    label="Where they differ (masks, maps and pictures)", format="png", interactive=False, height=620
+                )
+    said.change(lambda text: gr.Column(visible=bool(text)), said, whole, api_visibility="private", queue=False)
+    return ComparisonPlace((swipe, beside, difference, said), whole)
+
+
+def show_comparison(compared: Compared | None) -> tuple[Any, ...]:
+    """Return what the parts show."""
+    if compared is None:
+        return NONE
+    first, second = (shrink_to(each, SHOWN_SIDE) for each in (compared.first, compared.second))
+    apart = None if compared.difference is None else shrink_to(compared.difference, SHOWN_SIDE)
+    return (first, second), [(first, "First model"), (second, "Second model")], apart, compared.said

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from core.data.raster import Pixels
+from core.inference.classification import ClassPrediction
+from core.inference.comparing import BOTH_COLOUR, FIRST_COLOUR, SECOND_COLOUR, compare
+from core.inference.neighbours import NeighbourPrediction
+from core.inference.segmentation import MaskPrediction
+from core.inference.semantic import ClassMapPrediction
+
+PICTURE: Pixels = np.full((20, 30, 3), 100, np.uint8)
+
+
+def mask(left: int, right: int) -> MaskPrediction:
+    probabilities = np.zeros((20, 30), np.float32)
+    probabilities[:, left:right] = 1
+    return MaskPrediction(PICTURE, probabilities, np.ones((20, 30), bool), 0.5, (), {})
+
+
+def classes(*probs: float) -> ClassPrediction:
+    return ClassPrediction(PICTURE, ("cat", "dog"), np.array(probs, np.float32), (), {})
+
+
+def test_masks_are_coloured_by_who_marks_and_counted() -> None:
+    found = compare(mask(0, 15), mask(10, 30))
+    assert found.difference is not None
+    assert [tuple(found.difference[0, column]) for column in (5, 12, 20)] == [FIRST_COLOUR, BOTH_COLOUR, SECOND_COLOUR]
+    assert "They agree on 16.7 % of the pixels; of what either marks, both mark 16.7 %" in found.said
+    assert "first alone (33.3 % of the picture)" in found.said
+    assert "second alone (50.0 %)" in found.said
+
+
+def test_equal_masks_agree_and_empty_ones_mark_nothing() -> None:
+    assert "They agree on 100.0 %" in compare(mask(3, 9), mask(3, 9)).said
+    assert "neither marks anything" in compare(mask(0, 0), mask(0, 0)).said
+
+
+def test_classes_are_compared_in_a_sentence() -> None:
+    same = compare(classes(0.9, 0.1), classes(0.9, 0.1))
+    assert same.said == "Both say cat: the first with 90.0 %, the second with 90.0 %."
+    found = compare(classes(0.9, 0.1), classes(0.3, 0.7))
+    assert found.said.startswith("They differ: the first says cat (90.0 %), the second dog (70.0 %). ")
+    assert found.said.endswith((" moves most, by +60.0 points.", " moves most, by -60.0 points."))
+    assert found.difference is None
+    assert found.first.shape == found.second.shape
+
+
+def test_a_model_that_votes_can_be_compared_with_one_that_was_taught() -> None:
+    gallery = np.zeros((20, 64, 64, 3), np.uint8)
+    votes = NeighbourPrediction(
+        PICTURE, ("cat", "dog"), gallery, np.zeros(20, np.int64), np.ones(20, np.float32), np.array([0.8, 0.2]), (), {}
+    )
+    found = compare(votes, classes(0.2, 0.8))
+    assert found.said.startswith("They differ: the first says cat (80.0 %), the second dog (80.0 %).")
+    assert found.first.shape == found.second.shape
+
+
+def test_maps_say_where_they_differ_and_what_is_taken_for_what() -> None:
+    colours = np.array([[0, 0, 255], [0, 200, 0]], np.uint8)
+
+    def labelled(column: int, names: tuple[str, ...]) -> ClassMapPrediction:
+        labels = np.zeros((20, 30), np.int64)
+        labels[:, column:] = 1
+        return ClassMapPrediction(PICTURE, labels, names, colours, (), {})
+
+    found = compare(labelled(15, ("water", "forest")), labelled(18, ("water", "forest")))
+    assert "different classes on 10.0 % of the pixels" in found.said
+    assert "the first says forest where the second says water (10.0 % of the pixels)" in found.said
+    swapped = compare(labelled(30, ("water", "forest")), labelled(30, ("forest", "water")))
+    assert "different classes on 100.0 %" in swapped.said, "classes are compared by name, not by number"
+
+
+@pytest.mark.parametrize("answer", [mask(0, 3), classes(0.5, 0.5)])
+def test_a_model_compared_with_itself_differs_nowhere(answer: object) -> None:
+    found = compare(answer, answer)
+    assert np.array_equal(found.first, found.second)

@@ -1,0 +1,121 @@
+"""Input checks on drawn pictures: the whole way, from fitting to the sentence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.data.pictures import read_picture
+from core.data.raster import Pixels
+from core.errors import UserError
+from core.experiments import find_experiment
+from core.inference.input_check import INPUT, InputCheck, Looks, describe
+from core.inference.input_fit import Described, change, fit_input_check
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Pixels]]:
+    """Drawn pictures of four experiments."""
+    place = tmp_path_factory.mktemp("drawn")
+    found: dict[str, list[Pixels]] = {}
+    for slug in ("chest", "pets", "objects", "landcover"):
+        experiment = find_experiment(slug)
+        experiment.make_data(place / slug, n=max(40, experiment.fewest_pictures))
+        items = [each for split in experiment.open_folder(place / slug).splits.values() for each in split]
+        found[slug] = [read_picture(each.image).pixels for each in items[:40]]  # type: ignore[attr-defined]
+    return found
+
+
+def fitted(pictures: list[Pixels], kind: str = "a drawn X-ray") -> InputCheck:
+    rng = np.random.default_rng(0)
+    own, held = pictures[:22], pictures[22:32]
+    changed = describe(change(each, rng) for each in own)
+    held_changed = describe(change(each, rng) for each in held)
+    return fit_input_check(kind, Described.of(own), changed, Described.of(held), held_changed)
+
+
+@pytest.fixture(scope="module")
+def check(drawn: dict[str, list[Pixels]]) -> InputCheck:
+    return fitted(drawn["chest"])
+
+
+def strange() -> Iterator[Pixels]:
+    """Yield pictures that show nothing of the kind."""
+    rng = np.random.default_rng(1)
+    yield np.full((200, 200, 3), 255, np.uint8)
+    yield rng.integers(0, 256, (200, 200, 3), np.uint8)
+    yield np.repeat(rng.integers(0, 256, (200, 200, 1), np.uint8), 3, axis=2)
+    yield np.repeat(np.linspace(0, 255, 300).astype(np.uint8)[None, :, None], 300, axis=0).repeat(3, axis=2)
+
+
+@pytest.mark.slow
+def test_own_pictures_pass_and_others_are_doubted(check: InputCheck, drawn: dict[str, list[Pixels]]) -> None:
+    own = [check.doubt(each) for each in drawn["chest"][32:]]
+    assert sum(not each for each in own) >= 7, own
+    others = [check.doubt(each) for slug in ("pets", "objects", "landcover") for each in drawn[slug][:12]]
+    assert np.mean([bool(each) for each in others]) >= 0.95
+    assert all(check.doubt(each) for each in strange())
+
+
+@pytest.mark.slow
+def test_an_own_picture_that_was_taken_otherwise_passes(check: InputCheck, drawn: dict[str, list[Pixels]]) -> None:
+    rng = np.random.default_rng(5)
+    doubts = [check.doubt(change(each, rng)) for each in drawn["chest"][32:]]
+    assert sum(not each for each in doubts) >= 6, doubts
+
+
+def test_a_doubt_is_one_sentence_that_says_why(check: InputCheck, drawn: dict[str, list[Pixels]]) -> None:
+    assert check.doubt(np.full((100, 100, 3), 255, np.uint8)) == (
+        "This does not look like a drawn X-ray: it shows next to nothing."
+    )
+    assert "it has colours" in check.doubt(drawn["pets"][0])
+    grey = np.repeat(drawn["objects"][0].mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert check.doubt(grey).startswith("This does not look like a drawn X-ray: ")
+    wide = np.tile(drawn["chest"][0], (1, 5, 1))
+    assert "much too wide" in check.doubt(wide)
+
+
+def test_the_file_keeps_all_of_it_and_no_picture(
+    check: InputCheck, drawn: dict[str, list[Pixels]], tmp_path: Path
+) -> None:
+    check.save(tmp_path)
+    again = InputCheck.load(tmp_path)
+    assert again is not None
+    assert again.bounds == check.bounds
+    features = describe(drawn["chest"][:3])
+    np.testing.assert_allclose(again.distances(features), check.distances(features), rtol=1e-4)
+    assert (tmp_path / INPUT).stat().st_size < 400_000
+    numbers = check.gallery.size + check.scale.size + check.components.size + check.spread.size
+    assert (tmp_path / INPUT).stat().st_size == pytest.approx(2 * numbers, rel=0.05)
+
+
+def test_a_checkpoint_without_a_check_has_none(tmp_path: Path) -> None:
+    assert InputCheck.load(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / INPUT).write_bytes(content)
+    with pytest.raises(UserError, match="damaged; get the checkpoint again"):
+        InputCheck.load(tmp_path)
+
+
+def test_the_distance_of_a_point_of_the_gallery_is_what_the_components_leave_out(check: InputCheck) -> None:
+    """By hand: a picture that lies on three points of the gallery and within the components has distance 0."""
+    place = check.gallery[0]
+    twins = InputCheck(
+        check.scale, check.components, check.spread, np.stack([place, place, place, 5 + place]), check.bounds
+    )
+    features = (place * check.spread[:-1]) @ check.components * check.scale[1] + check.scale[0]
+    assert twins.distances(features[None])[0] < 0.2
+    assert check.distances(features[None] + 3 * check.scale[1])[0] > 1
+
+
+def test_looks_are_measured_as_they_are_defined() -> None:
+    halves = np.zeros((100, 200, 3), np.uint8)
+    halves[:, 100:] = 200
+    looks = Looks.of(halves)
+    assert (looks.aspect, looks.chroma) == (2.0, 0.0)
+    assert looks.contrast == pytest.approx(100)
+    assert Looks.of(np.tile(np.array([250, 100, 50], np.uint8), (64, 64, 1))).chroma == pytest.approx(200)
