@@ -8,6 +8,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from core.experiments import catalogue
+from core.ui.batch_demo import MANY, build_batch_tab
 from core.ui.classification_demo import build_classification_tab
 from core.ui.neighbours_demo import build_neighbours_tab
 from core.ui.reconstruction_demo import build_reconstruction_tab
@@ -44,6 +45,8 @@ def build_demo() -> gr.Blocks:
             for experiment in catalogue().values():
                 with gr.Tab(experiment.title, id=experiment.slug):
                     TABS[experiment.kind](demo, experiment)
+            with gr.Tab("Many pictures", id=MANY):
+                build_batch_tab(demo)
         demo.load(_select, outputs=tabs, api_visibility="private")
     demo.queue(default_concurrency_limit=1, max_size=64)
     return cast(gr.Blocks, demo)
@@ -52,7 +55,7 @@ def build_demo() -> gr.Blocks:
 def _select(request: gr.Request) -> Any:
     """Open the tab of the experiment that the page's address names."""
     wanted = str(request.query_params.get("experiment", ""))
-    return gr.Tabs(selected=wanted) if wanted in catalogue() else gr.skip()
+    return gr.Tabs(selected=wanted) if wanted in {*catalogue(), MANY} else gr.skip()
 
 
 def mount_options() -> dict[str, Any]:
