@@ -41,8 +41,10 @@ def open_predictor(name: str) -> Predictor:
     Raises:
         UserError: If there is no such checkpoint.
     """
+    from core.engine.checkpoint import weights_path  # noqa: PLC0415 - torch is needed only once a model is loaded
+
     checkpoint = find_checkpoint(name, _run_folder)
-    stamp = (checkpoint.folder / "weights.safetensors").stat().st_mtime_ns
+    stamp = weights_path(checkpoint.folder).stat().st_mtime_ns
     return _load(checkpoint.name, checkpoint.folder, stamp)
 
 
