@@ -9,7 +9,7 @@ import pytest
 from core.paths import PROJECT
 
 LAYERS = (
-    ("errors",), ("paths", "files"), ("config",), ("models", "metrics"), ("data", "engine"), ("tasks",),
+    ("errors",), ("paths", "files"), ("public",), ("config",), ("models", "metrics"), ("data", "engine"), ("tasks",),
     ("experiments",), ("runs",), ("studies", "inference"), ("ui",),
 )  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

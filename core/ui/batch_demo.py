@@ -7,13 +7,15 @@ from typing import Any
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
-from core.data.archives import ArchiveLimits
+from core.data.archives import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits
 from core.errors import UserError
 from core.experiments import catalogue, find_experiment
 from core.inference.batch import MaskArchive, Row, count_given, iterate_given, predict_many
 from core.inference.tables import render_table
+from core.public import public_limits
 from core.ui.demo_frame import choose_predictor, told
 from core.ui.model_choice import list_choices, list_shipped
+from core.ui.zero_gpu import lend_gpu
 
 MANY = "many"
 """What the page's address calls this tab."""
@@ -63,8 +65,8 @@ def build_batch_tab(demo: gr.Blocks) -> None:
         return _save(done.table.encode(), "scores.csv", table), _save(done.masks, "results.zip", masks), *done.shown
 
     run.click(
-        predict, [files, experiment, model], [table, masks, said, rows], api_name="batch", concurrency_id="batch",
-        concurrency_limit=1,
+        lend_gpu(predict), [files, experiment, model], [table, masks, said, rows], api_name="batch",
+        concurrency_id="batch", concurrency_limit=1,
     )  # fmt: skip
     experiment.change(_models, experiment, model, api_visibility="private", queue=False)
     demo.load(_models, experiment, model, api_visibility="private")
@@ -104,7 +106,11 @@ def _predict(files: Sequence[str], experiment: str, model: str, progress: Progre
 
 
 def _limits() -> ArchiveLimits:
-    return ArchiveLimits()
+    """Return how many pictures are taken at once, and how large they may be."""
+    limits = public_limits()
+    if limits is None:
+        return DEFAULT_ARCHIVE_LIMITS
+    return ArchiveLimits(limits.upload_pictures, limits.upload_bytes, limits.upload_all_bytes)
 
 
 def _shown(rows: Sequence[Row]) -> dict[str, Any]:

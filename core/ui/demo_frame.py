@@ -12,8 +12,10 @@ from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.predictor import Prediction, Predictor
 from core.paths import PROJECT
+from core.public import hide_places
 from core.ui.model_choice import first_choice, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
+from core.ui.zero_gpu import lend_gpu
 
 ResultT = TypeVar("ResultT")
 EMPTY = "Give a picture: drop a file on the box, paste one, or click an example below it."
@@ -114,6 +116,7 @@ def join(
         "outputs": list(outputs),
         "concurrency_id": "network",
     }
+    predict = lend_gpu(predict)
     question.run.click(predict, api_name=experiment.slug, **asked)
 
     def predict_when_whole(*given: Any) -> Any:
@@ -189,4 +192,4 @@ def told(act: Callable[[], ResultT]) -> ResultT:
     try:
         return act()
     except UserError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(hide_places(str(error)), print_exception=False) from error
