@@ -11,6 +11,6 @@
 ``data``       pictures, layouts, synthetic sets, fingerprints
 ``metrics``    scores accumulated over a whole split
 ``models``     networks: tensors in, tensors out
-``config``     knobs; with ``errors``, ``paths`` and ``files`` the ground on which everything stands
+``config``     knobs; with ``errors``, ``paths``, ``files`` and ``public`` the ground on which everything stands
 =============  ==================================================================================================
 """

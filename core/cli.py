@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.cli_compare import add_compare_command
+from core.cli_export import add_export_command
 from core.cli_runs import add_run_commands, follow, pair, place_of_data, print_json, result_of, say_best
 from core.errors import UserError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from core.experiments.experiment import Experiment
     from core.inference.checkpoints import Checkpoint
     from core.inference.evaluation import Evaluation
+    from core.inference.predictor import Prediction
     from core.runs.run import Run
 
 
@@ -83,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--csv", default="", metavar="FILE", help="write a row for each picture there")
     predict.add_argument("--template", default="", metavar="CSV", help="give the CSV the shape of this one (test.csv)")
     with_json(predict)
+    add_export_command(command, with_json, open_checkpoint)
     _add_data_commands(command("data", show_data_help, "Make data sets."))
     serve = command("serve", serve_pages, "Open the pages in a browser.")
     serve.add_argument("--port", type=int, default=8501)
@@ -249,30 +252,27 @@ def _evaluate(checkpoint: "Checkpoint", run: "Run | None", data: str, split: str
 def predict_pictures(options: argparse.Namespace) -> int:
     """Predict pictures; one that cannot be read is told and the others go on."""
     checkpoint = open_checkpoint(options.source)
+    from core.inference.batch import Given, predict_many
     from core.inference.kinds import load_predictor
     from core.inference.saving import save_prediction
     from core.inference.tables import write_table
 
     if options.template and not options.csv:
         raise UserError("--template was given without --csv; name the file to write with --csv FILE.")
-    predictor = load_predictor(checkpoint)
+
+    def keep(prediction: "Prediction", name: str) -> dict[str, Any]:
+        return {"files": save_prediction(prediction, Path(options.out), Path(name).name)} if options.out else {}
+
     rows: list[dict[str, Any]] = []
-    for name in _pictures_of(options.pictures):
-        row: dict[str, Any] = {"image": name}
-        try:
-            prediction = predictor.predict_file(Path(name))
-        except UserError as error:
-            print(error, file=sys.stderr)
-            rows.append(row | {"error": str(error)})
-            continue
-        row |= prediction.as_json()
-        if prediction.doubt:
-            print(f"{name}: {prediction.doubt}", file=sys.stderr)
-        if options.out:
-            row["files"] = save_prediction(prediction, Path(options.out), Path(name).name)
+    given = [Given(name, Path(name)) for name in _pictures_of(options.pictures)]
+    for row, said in predict_many(load_predictor(checkpoint), given, keep):
         rows.append(row)
-        if not options.json:
-            print(f"{name}: {prediction.say()}")
+        if "error" in row:
+            print(row["error"], file=sys.stderr)
+        if row.get("doubt"):
+            print(f"{row['image']}: {row['doubt']}", file=sys.stderr)
+        if said and not options.json:
+            print(f"{row['image']}: {said}")
     if options.csv:
         write_table(Path(options.csv), rows, Path(options.template) if options.template else None)
     if options.json:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.public import public_limits
 from core.ui.opened import open_store
 
 st.title("System", anchor=False)
@@ -9,6 +10,9 @@ with st.spinner("Opening the store of runs …"):
     store = open_store()
     from core.ui.system_view import show_disk, show_limits, show_machine, show_places
 show_machine(store)
-show_limits(store)
-show_disk(store)
-show_places(store)
+if limits := public_limits():
+    st.info(limits.say(), icon=":material/public:")
+else:
+    show_limits(store)
+    show_disk(store)
+    show_places(store)

@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from core.public import public_limits
 from core.ui.train_form import back_to_recipe, find_choice, show_all_knobs, show_data, show_identity
 from core.ui.train_start import check, show_reported, show_start, show_started
 
 show_started()
 st.title("Train", anchor=False)
+if limits := public_limits():
+    st.caption(f":material/public: {limits.say()}")
 choice = find_choice()
 form, start = st.columns([7, 4], gap="large")
 with form:

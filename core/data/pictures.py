@@ -22,6 +22,7 @@ from core.data.picture_formats.raster import open_bmp, open_gif, open_jpeg, open
 from core.data.picture_formats.source import cut_short, identify, load_content, plain_name
 from core.data.picture_formats.tiff import open_tiff
 from core.errors import UserError
+from core.public import public_limits
 
 _OPENERS = {
     "JPEG": open_jpeg,
@@ -82,11 +83,17 @@ DATASET_LIMITS = PictureLimits(max_bytes=1 << 30, max_pixels=200_000_000)
 """For files of a data set, which the user chose with care, not one dropped on a page."""
 
 
+def upload_limits() -> PictureLimits:
+    """Return what a picture that somebody brings may be; less on a public server."""
+    public = public_limits()
+    return DEFAULT_LIMITS if public is None else PictureLimits(public.upload_bytes, public.upload_pixels)
+
+
 def read_picture(
     source: Path | bytes,
     *,
     name: str | None = None,
-    limits: PictureLimits = DEFAULT_LIMITS,
+    limits: PictureLimits | None = None,
     background: tuple[int, int, int] = (0, 0, 0),
 ) -> Picture:
     """Read a JPEG, PNG, TIFF, GIF, BMP, PPM/PGM or WebP picture, gzipped or not, told by its content.
@@ -94,12 +101,14 @@ def read_picture(
     Args:
         source: Path, or the bytes of an upload.
         name: What sentences call it; the path's last part where it is not given.
-        limits: Size allowed; the size is refused from the header, before anything is decoded.
+        limits: Size allowed, :func:`upload_limits` by default; the size is refused from the header, before anything is
+            decoded.
         background: RGB that shows through transparent parts; black, because a fundus lies on black.
 
     Raises:
         UserError: If it is no such picture, or one that is damaged, too large or too small.
     """
+    limits = upload_limits() if limits is None else limits
     plain = plain_name(source, name)
     shown = f'"{plain}"' if plain else "The picture"
     content, unpacked = load_content(source, shown, limits.max_bytes)

@@ -20,6 +20,8 @@ from core.errors import UserError
 from core.files import replacing, write_atomically
 
 WEIGHTS, CARD, STATE = "weights.safetensors", "card.json", "state.pt"
+HUB_WEIGHTS = "model.safetensors"
+"""What the Hugging Face Hub calls a file of weights; a folder with it is a checkpoint too."""
 
 Card = dict[str, Any]
 
@@ -46,6 +48,12 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / WEIGHTS, save(tensors, metadata={"card": text}))
     write_atomically(folder / CARD, text.encode() + b"\n")
+
+
+def weights_path(folder: Path) -> Path:
+    """Return a checkpoint's file of weights by either name; ours where there is none."""
+    hub = folder / HUB_WEIGHTS
+    return hub if hub.is_file() and not (folder / WEIGHTS).is_file() else folder / WEIGHTS
 
 
 def load_card(folder: Path) -> Card:
@@ -133,7 +141,7 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _opened(folder: Path) -> Any:
-    path = folder / WEIGHTS
+    path = weights_path(folder)
     if not path.is_file():
         raise UserError(f"{folder} is no checkpoint: it has no {WEIGHTS}.")
     try:

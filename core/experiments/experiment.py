@@ -11,6 +11,7 @@ from core.config import IDENTITY, RunConfig
 from core.data.traits import Traits
 from core.errors import UserError
 from core.paths import data_folder
+from core.public import refuse_folder
 
 if TYPE_CHECKING:
     from core.data.dataset import DatasetSpec
@@ -200,6 +201,7 @@ class Experiment(ABC):
             UserError: If there is none that can be read.
         """
         if data != SYNTHETIC:
+            refuse_folder(data)
             return self.open_folder(Path(data).expanduser().resolve())
         folder = data_folder() / f"{self.slug}-{SYNTHETIC}-{self.synthetic_pictures}"
         if not folder.exists():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data.traits import Traits
-from core.engine.checkpoint import CARD, WEIGHTS, Card, load_card
+from core.engine.checkpoint import CARD, WEIGHTS, Card, load_card, weights_path
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.experiment import Experiment
@@ -77,7 +77,7 @@ def find_checkpoint(source: str, run_folder: Callable[[str], Path]) -> Checkpoin
         UserError: If it is none of them, or the run has not stored a checkpoint yet.
     """
     for folder in (checkpoints_folder() / source, Path(source).expanduser()):
-        if source and (folder / WEIGHTS).is_file():
+        if source and weights_path(folder).is_file():
             return Checkpoint(source, folder, load_card(folder))
     if not source:
         raise UserError("No model was chosen; give a run, a checkpoint's name, or train one first.")

@@ -1,6 +1,7 @@
 """Predictions of many pictures as one CSV."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], template: Path | 
     """
     try:
         if template is None:
-            _write_plain(path, rows)
+            path.write_text(render_table(rows), encoding="utf-8", newline="")
         else:
             labels = {str(row["image"]): row["label"] for row in rows if "label" in row}
             if not labels:
@@ -32,14 +33,17 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], template: Path | 
         raise UserError(f"{error.filename or path} cannot be used ({error.strerror}); give another file.") from error
 
 
-def _write_plain(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the columns that hold one value, in the order in which they first occur; a class's probability is one."""
-    flat = [_flattened(row) for row in rows]
+def render_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a CSV of the columns that hold one value, in the order in which they first occur.
+
+    A class's probability is a column of its own.
+    """
+    flat, text = [_flattened(row) for row in rows], io.StringIO()
     columns = list(dict.fromkeys(name for row in flat for name in row))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(flat)
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
 
 
 def _flattened(row: Mapping[str, Any]) -> dict[str, Any]:

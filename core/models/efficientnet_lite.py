@@ -46,9 +46,9 @@ class SameConvolution(nn.Conv2d):
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pad and convolve."""
+        """Pad and convolve; whole numbers alone, because what traces a network takes ``math.ceil`` for a constant."""
         height, width = (
-            max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
+            max(((side + stride - 1) // stride - 1) * stride + kernel - side, 0)
             for side, stride, kernel in zip(images.shape[-2:], self.stride, self.kernel_size, strict=True)
         )
         padded = F.pad(images, (width // 2, width - width // 2, height // 2, height - height // 2))

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from core.errors import UserError
 from core.experiments import find_experiment
+from core.public import refuse_another, refuse_keeper_task, refuse_training
 from core.runs.causes import exit_path
 from core.runs.liveness import is_alive
 from core.runs.queue import dispatch
@@ -55,6 +56,7 @@ def resume(store: RunStore, run_id: str) -> Run:
     if run.status == FINISHED:
         raise UserError(f"Run {run.short_id} has finished all its epochs; prolong it to train further.")
     find_experiment(run.slug).read_config(run.config)
+    refuse_another(sum(not each.is_final for each in store.runs()))
     require_state(store, run)
     run = store.reopen(run.id)
     exit_path(store.log_path(run.id)).unlink(missing_ok=True)
@@ -73,6 +75,7 @@ def extend(store: RunStore, run_id: str, epochs: int) -> Run:
         raise UserError(f"epochs was given as {epochs}; a run can be prolonged by 1 or more.")
     config = find_experiment(run.slug).read_config(run.config)
     wanted = replace(config, epochs=config.epochs + epochs)  # checks the range
+    refuse_training(wanted.as_values())
     if run.is_final:
         require_state(store, run)
     store.set_epochs(run.id, wanted.epochs)
@@ -104,6 +107,7 @@ def erase_deleted(store: RunStore) -> int:
     Raises:
         UserError: If the store is a tracking server, which erases by itself, or refuses.
     """
+    refuse_keeper_task("Erasing runs")
     runs = store.runs(deleted=True)
     if not runs:
         return 0

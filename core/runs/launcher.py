@@ -5,6 +5,7 @@ import time
 
 from core.config import RunConfig
 from core.experiments import find_experiment
+from core.public import refuse_another, refuse_training
 from core.runs.executor import Executor
 from core.runs.queue import dispatch
 from core.runs.requirements import find_same
@@ -29,6 +30,8 @@ def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", exe
     """
     experiment = find_experiment(slug)
     experiment.check_data(config.data)
+    refuse_training(config.as_values())
+    refuse_another(sum(not run.is_final for run in store.runs()))
     experiment.announce(config)
     needed = experiment.prerequisite(config)
     if needed is not None:

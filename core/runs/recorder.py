@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.engine import trainer
 from core.engine.task import SamplePicture
 from core.files import write_atomically
+from core.public import time_is_up
 from core.runs.patience import patiently
 from core.runs.places import ANSWERS
 from core.runs.points import Point
@@ -48,6 +49,7 @@ class StoreRecorder:
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._said = ""
         self._orders = Orders(stop=False, epochs=0)
+        self._began = time.monotonic()
         self._recorded = store.last_steps(run_id)
         self._usage = Usage()
         self._created = store.get(run_id).created
@@ -125,14 +127,14 @@ class StoreRecorder:
             self._points += [(key, (step, value, at)) for key, step, value, at in new]
 
     def stop_requested(self) -> bool:
-        """Say whether the last heartbeat brought back a request to stop.
+        """Say whether the last heartbeat brought back a request to stop, or a public server's time is up.
 
         Raises:
             Exception: What the writing thread died of: a training that cannot be recorded must not go on silently.
         """
         if self._failure:
             raise self._failure
-        return self._orders.stop
+        return self._orders.stop or time_is_up(time.monotonic() - self._began)
 
     def epochs_wanted(self) -> int:
         """Return how many epochs the run is to have, as the last heartbeat told; 0 before the first."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.files import write_atomically
 from core.paths import home
+from core.public import refuse_keeper_task
 
 MOST_SLOTS = 64
 
@@ -50,8 +51,9 @@ def write_settings(settings: Settings) -> None:
     """Keep settings.
 
     Raises:
-        UserError: If the home folder cannot be written.
+        UserError: If the home folder cannot be written, or this server is public.
     """
+    refuse_keeper_task("Changing its limits")
     try:
         home().mkdir(parents=True, exist_ok=True)
         write_atomically(_path(), json.dumps(asdict(settings), indent=2).encode() + b"\n")

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
+from core.public import hide_places, public_limits
 from core.runs.causes import say_failure
 from core.runs.patience import patiently
 from core.runs.queue import dispatch
@@ -70,10 +71,11 @@ def _train(store: RunStore, run: Run) -> str:
         raise UserError(f"Run {needed.short_id}, which this one builds on, is {needed.state}; let it finish first.")
     outcome = train(store, run, None if needed is None else store.fetch(needed.id, "checkpoint/best"))
     status = KILLED if outcome.ending == "stopped" else FINISHED
-    return _end(store, run, status, _ending(outcome))
+    return _end(store, run, status, _ending(outcome, asked=store.get(run.id).stopping))
 
 
 def _end(store: RunStore, run: Run, status: str, reason: str) -> str:
+    reason = hide_places(reason)
     print(f"{status}: {reason}", flush=True)  # noqa: T201 - the log is the worker's standard output
     if status == FAILED:
         release_reserve()
@@ -81,12 +83,13 @@ def _end(store: RunStore, run: Run, status: str, reason: str) -> str:
     return status
 
 
-def _ending(outcome: "Outcome") -> str:
-    best = outcome.best
+def _ending(outcome: "Outcome", *, asked: bool) -> str:
+    best, limits = outcome.best, public_limits()
+    reason = "on request" if asked or limits is None else f"by this public server after {limits.minutes:g} minutes,"
     kept = f"The weights of epoch {best.epoch} are kept." if best.epoch else "The weights of the last step are kept."
     said = {
         "finished": f"All {outcome.epoch} epochs are done.",
         "early": f"No improvement since epoch {best.epoch}, so it ended after epoch {outcome.epoch}.",
-        "stopped": f"Stopped on request after epoch {outcome.epoch}.",
+        "stopped": f"Stopped {reason} after epoch {outcome.epoch}.",
     }[outcome.ending]
     return f"{said} {kept}"

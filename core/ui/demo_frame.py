@@ -13,9 +13,11 @@ from core.experiments.experiment import Experiment
 from core.inference.comparing import compare
 from core.inference.predictor import DoubtError, Prediction, Predictor
 from core.paths import PROJECT
+from core.public import hide_places
 from core.ui.comparison_demo import NONE, ComparisonPlace, show_comparison
 from core.ui.model_choice import first_choice, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
+from core.ui.zero_gpu import lend_gpu
 
 ResultT = TypeVar("ResultT")
 NO_SECOND = ("None", "")
@@ -149,6 +151,7 @@ def join(
         "outputs": outputs,
         "concurrency_id": "network",
     }
+    predict = lend_gpu(predict)
     question.run.click(predict, api_name=experiment.slug, **asked)
 
     def predict_when_whole(*given: Any) -> Any:
@@ -276,4 +279,4 @@ def told(act: Callable[[], ResultT]) -> ResultT:
     try:
         return act()
     except UserError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(hide_places(str(error)), print_exception=False) from error

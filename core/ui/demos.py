@@ -8,6 +8,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from core.experiments import catalogue
+from core.public import MIB, public_limits
+from core.ui.batch_demo import MANY, build_batch_tab
 from core.ui.classification_demo import build_classification_tab
 from core.ui.neighbours_demo import build_neighbours_tab
 from core.ui.reconstruction_demo import build_reconstruction_tab
@@ -40,10 +42,14 @@ STYLE = """
 def build_demo() -> gr.Blocks:
     """Return the widgets of all experiments that have a predictor."""
     with gr.Blocks(title="Fovea: try it", fill_width=True, delete_cache=(3600, 3600)) as demo:
+        if limits := public_limits():
+            gr.Markdown(limits.say(), elem_classes="notes")
         with gr.Tabs() as tabs:
             for experiment in catalogue().values():
                 with gr.Tab(experiment.title, id=experiment.slug):
                     TABS[experiment.kind](demo, experiment)
+            with gr.Tab("Many pictures", id=MANY):
+                build_batch_tab(demo)
         demo.load(_select, outputs=tabs, api_visibility="private")
     demo.queue(default_concurrency_limit=1, max_size=64)
     return cast(gr.Blocks, demo)
@@ -52,7 +58,7 @@ def build_demo() -> gr.Blocks:
 def _select(request: gr.Request) -> Any:
     """Open the tab of the experiment that the page's address names."""
     wanted = str(request.query_params.get("experiment", ""))
-    return gr.Tabs(selected=wanted) if wanted in catalogue() else gr.skip()
+    return gr.Tabs(selected=wanted) if wanted in {*catalogue(), MANY} else gr.skip()
 
 
 def mount_options() -> dict[str, Any]:
@@ -60,4 +66,6 @@ def mount_options() -> dict[str, Any]:
     theme = gr.themes.Default(
         primary_hue=TEAL, neutral_hue="slate", font=SYSTEM_FONTS, font_mono=("ui-monospace", "monospace")
     )
-    return {"theme": theme, "css": STYLE, "max_file_size": "64mb", "allowed_paths": [], "footer_links": ["api"]}
+    limits = public_limits()
+    most = 64 * MIB if limits is None else limits.upload_bytes
+    return {"theme": theme, "css": STYLE, "max_file_size": most, "allowed_paths": [], "footer_links": ["api"]}

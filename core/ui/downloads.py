@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from core.errors import UserError
+from core.public import hide_places, public_limits
 
 if TYPE_CHECKING:
     from core.inference.scores import Scored
@@ -88,6 +89,11 @@ def _send_log(store: "RunStore", request: Request) -> Response:
     path = store.log_path(run.id)
     if not path.exists():
         raise UserError(f"There is no log of run {run.short_id} on this machine; it is where the run was started.")
+    if public_limits() is not None:
+        told = hide_places(path.read_text(encoding="utf-8", errors="replace"))
+        return PlainTextResponse(
+            told, headers=FRESH | {"Content-Disposition": f'attachment; filename="{run.short_id}.log"'}
+        )
     return FileResponse(path, media_type="text/plain; charset=utf-8", filename=f"{run.short_id}.log", headers=FRESH)
 
 

@@ -3,10 +3,12 @@
 from functools import lru_cache
 from pathlib import Path
 
+from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
 from core.inference.kinds import load_predictor
 from core.inference.predictor import Predictor
+from core.public import public_limits
 from core.runs.run import Run
 from core.runs.store import RunStore
 
@@ -41,9 +43,20 @@ def open_predictor(name: str) -> Predictor:
     Raises:
         UserError: If there is no such checkpoint.
     """
+    from core.engine.checkpoint import weights_path  # noqa: PLC0415 - torch is needed only once a model is loaded
+
+    if public_limits() is not None and ("/" in name or "\\" in name or Path(name).exists()):
+        _require_shipped(name)
     checkpoint = find_checkpoint(name, _run_folder)
-    stamp = (checkpoint.folder / "weights.safetensors").stat().st_mtime_ns
+    stamp = weights_path(checkpoint.folder).stat().st_mtime_ns
     return _load(checkpoint.name, checkpoint.folder, stamp)
+
+
+def _require_shipped(name: str) -> None:
+    """Let nobody name a folder of a public server as a model."""
+    names = [each.name for each in shipped_checkpoints()]
+    if name not in names:
+        raise UserError(f"{name} is no model here; give a run or one of: {', '.join(names)}.")
 
 
 def _run_folder(run_id: str) -> Path:

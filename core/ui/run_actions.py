@@ -6,11 +6,13 @@ import streamlit as st
 
 from core.errors import UserError
 from core.experiments.experiment import Experiment
+from core.public import public_limits
 from core.runs import control
 from core.runs.queue import move, place_of, queued
 from core.runs.run import FINISHED, SCHEDULED, Run
 from core.runs.store import RunStore
 from core.ui.choice import choice_of
+from core.ui.ownership import NOT_OWN, may_act_on
 
 MOST_EPOCHS = 10_000
 
@@ -18,8 +20,11 @@ MOST_EPOCHS = 10_000
 def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
     """Draw the buttons in a row: what is wanted most often first."""
     with st.container(horizontal=True, width="content", vertical_alignment="center"):
-        if run.status == SCHEDULED and not run.worker:
+        own = may_act_on(run.id)
+        if own and run.status == SCHEDULED and not run.worker:
             _show_queued(store, run)
+        elif not own:
+            st.markdown(":material/lock:", help=NOT_OWN)
         elif not run.is_final:
             _show_under_way(store, run)
         elif run.status != FINISHED:
@@ -38,6 +43,8 @@ def _show_queued(store: RunStore, run: Run) -> None:
     place, last = place_of(run, runs), len(queued(runs))
     _button("Cancel", ":material/cancel:", RunStore.request_stop, store, run, primary=True,
             help="Takes it out of the queue; nothing was trained yet.")  # fmt: skip
+    if public_limits() is not None:
+        return  # nobody passes another visitor in the queue
     if place > 1:
         _button("Sooner", ":material/arrow_upward:", lambda store, run_id: move(store, run_id, -1), store, run)
     if place < last:
@@ -54,6 +61,9 @@ def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
     with st.popover("More", icon=":material/more_horiz:"):
         if st.button("Train again", icon=":material/content_copy:", help="Opens Train with these settings."):
             _clone(run, experiment)
+        if not may_act_on(run.id):
+            st.caption(NOT_OWN)
+            return
         if run.status == SCHEDULED and not run.worker:
             return
         _show_prolong(store, run)
@@ -84,6 +94,8 @@ def _button(
 def _try(act: Callable[[RunStore, str], object], store: RunStore, run_id: str) -> None:
     """Act; the state may have moved since the button was drawn, and then the reason is told."""
     try:
+        if not may_act_on(run_id):
+            raise UserError(NOT_OWN)
         act(store, run_id)
     except UserError as error:
         st.toast(str(error), icon=":material/info:")
@@ -105,7 +117,7 @@ def _clone(run: Run, experiment: Experiment) -> None:
 
 def show_deleted(store: RunStore) -> None:
     """Draw the deleted runs, each to be brought back, and a way to be rid of them."""
-    deleted = store.runs(deleted=True)
+    deleted = [run for run in store.runs(deleted=True) if may_act_on(run.id)]
     if not deleted:
         return
     with st.expander(f"Deleted: {len(deleted)}", icon=":material/delete:"):
@@ -113,6 +125,8 @@ def show_deleted(store: RunStore) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{run.name}** · {run.slug} · run {run.short_id}", width="stretch")
                 _button("Bring back", ":material/undo:", RunStore.restore, store, run)
+        if public_limits() is not None:
+            return
         st.caption("Erasing removes their checkpoints, pictures, curves and logs for ever.")
         if st.button("Erase all of them", icon=":material/delete_forever:"):
             with st.spinner("Erasing …"):

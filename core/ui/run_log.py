@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.public import hide_places
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.downloads import log_address
@@ -34,7 +35,7 @@ def _read_lines(path: Path, most: int) -> tuple[list[str], bool]:
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, size - most))
-        return file.read().decode(errors="replace").splitlines(), size <= most
+        return hide_places(file.read().decode(errors="replace")).splitlines(), size <= most
 
 
 def _say(count: int, *, searched: bool, whole: bool) -> str:

@@ -13,9 +13,11 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.paths import PROJECT
+from core.public import refuse_training
 from core.runs.run import RUNNING
 from core.ui.choice import Choice
 from core.ui.opened import open_store
+from core.ui.ownership import note_own
 from core.ui.tracking import load_tracking
 from core.ui.wording import say_duration, title_of_score
 
@@ -46,6 +48,7 @@ def check(choice: Choice) -> tuple[RunConfig | None, str]:
         return None, f"Give a folder. {choice.experiment.data_help}"
     try:
         config = choice.config()
+        refuse_training(config.as_values())
         return config, " ".join([choice.experiment.check_data(config.data), *choice.experiment.announce(config)])
     except UserError as error:
         return None, str(error)
@@ -130,6 +133,7 @@ def _start(slug: str, configs: Sequence[RunConfig]) -> None:
             for each in configs:
                 run = launch(store, slug, each)
                 st.session_state.setdefault(STARTED, run.short_id)
+                note_own(run)
         except (UserError, OSError) as error:
             st.error(f"The run could not be started. {error}", icon=":material/error:")
             return

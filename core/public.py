@@ -1,0 +1,148 @@
+"""What a server on the open internet allows its visitors. The one place that reads the switch ``FOVEA_PUBLIC``.
+
+Nobody logs in here, so a visitor cannot be told from another: whatever would cost the host much, show its disk, or
+touch what somebody else made, is limited or left out, and says so.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from core.errors import UserError
+from core.paths import PROJECT, home
+
+MIB = 1 << 20
+OFF = ("", "0", "false", "no")
+
+
+@dataclass(frozen=True)
+class PublicLimits:
+    """What visitors may.
+
+    Attributes:
+        minutes: A training is stopped after so many and keeps its best epoch.
+        unfinished_runs: So many may wait or train at once, all visitors' together.
+        knobs: The largest value of knobs that decide memory or time, where an experiment has them.
+        upload_bytes: Of one file.
+        upload_pixels: Of one picture.
+        upload_pictures: At once, an archive's counted each.
+        upload_all_bytes: That an archive may unpack to.
+    """
+
+    minutes: float = 10.0
+    unfinished_runs: int = 4
+    knobs: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType(
+            {
+                "epochs": 60,
+                "batch_size": 64,
+                "size": 512,
+                "diameter": 720,
+                "patch": 256,
+                "patches": 64,
+                "per_class": 500,
+            }
+        )
+    )
+    upload_bytes: int = 16 * MIB
+    upload_pixels: int = 16_000_000
+    upload_pictures: int = 50
+    upload_all_bytes: int = 128 * MIB
+
+    def say(self) -> str:
+        """Return the limits in words, for pages."""
+        return (
+            f"This server is public: a training is stopped after {self.minutes:g} minutes and keeps its best epoch, "
+            f"{self.unfinished_runs} may wait or train at once, and only drawn data is trained on. A picture may have "
+            f"{self.upload_bytes / MIB:g} MiB and {self.upload_pixels / 1e6:g} million pixels. Runs are seen by all "
+            "visitors; uploaded pictures are not."
+        )
+
+
+def public_limits() -> PublicLimits | None:
+    """Return what this server's visitors may; None where it is not public. Read at every call."""
+    return None if os.environ.get("FOVEA_PUBLIC", "").strip().lower() in OFF else PublicLimits()
+
+
+def refuse_folder(data: str) -> None:
+    """Refuse a folder of a public server as data.
+
+    Raises:
+        UserError: If this server is public.
+    """
+    if public_limits() is not None:
+        raise UserError(
+            f"The data were given as {data!r}, but a public server opens no folder of its own; choose the drawn "
+            "pictures, whose name is synthetic."
+        )
+
+
+def refuse_training(config: Mapping[str, Any]) -> None:
+    """Refuse a training that is larger than a public server allows.
+
+    Args:
+        config: All knobs by name.
+
+    Raises:
+        UserError: If this server is public, and a knob is above its limit or names a place on its disk.
+    """
+    limits = public_limits()
+    if limits is None:
+        return
+    for name, most in limits.knobs.items():
+        if isinstance(config.get(name), int | float) and config[name] > most:
+            raise UserError(f"{name} was given as {config[name]}, and a public server allows {most:g}; lower it.")
+    for name, value in config.items():
+        if name != "data" and isinstance(value, str) and ("/" in value or "\\" in value or value.startswith("~")):
+            raise UserError(f"{name} was given as {value!r}, but a public server opens no folder of its own; leave it.")
+
+
+def refuse_another(unfinished: int) -> None:
+    """Refuse one more training where a public server has enough of them.
+
+    Args:
+        unfinished: Runs that wait or train.
+
+    Raises:
+        UserError: If this server is public and has no place for another.
+    """
+    limits = public_limits()
+    if limits is not None and unfinished >= limits.unfinished_runs:
+        raise UserError(
+            f"{unfinished} trainings wait or run on this public server, which allows {limits.unfinished_runs}; come "
+            "back when one has ended."
+        )
+
+
+def refuse_keeper_task(what: str) -> None:
+    """Refuse what is for whoever keeps a public server alone.
+
+    Args:
+        what: Such as "Deleting runs".
+
+    Raises:
+        UserError: If this server is public.
+    """
+    if public_limits() is not None:
+        raise UserError(f"{what} is not possible on a public server, because runs there belong to all visitors.")
+
+
+def time_is_up(seconds: float) -> bool:
+    """Say whether a training has taken as long as a public server allows."""
+    limits = public_limits()
+    return limits is not None and seconds > 60 * limits.minutes
+
+
+def hide_places(text: str) -> str:
+    """Return a text in which the folders of a public server have no address; as it is where it is not public."""
+    if public_limits() is None:
+        return text
+    shown = {home(): "(runs)", PROJECT: "(program)", Path(tempfile.gettempdir()): "(temporary)", Path.home(): "(home)"}
+    for folder in sorted(shown, key=lambda each: -len(str(each))):
+        if len(folder.parts) > 1:  # a root as somebody's home would hide every slash
+            text = text.replace(str(folder), shown[folder])
+    return text
