@@ -269,8 +269,8 @@ def predict_pictures(options: argparse.Namespace) -> int:
         rows.append(row)
         if "error" in row:
             print(row["error"], file=sys.stderr)
-        if row.get("doubt"):
-            print(f"{row['image']}: {row['doubt']}", file=sys.stderr)
+        if row.get("warning"):
+            print(f"{row['image']}: {row['warning']}", file=sys.stderr)
         if said and not options.json:
             print(f"{row['image']}: {said}")
     if options.csv:
