@@ -64,7 +64,10 @@ def test_runs_and_show_tell_the_run(at_home: dict[str, str], capsys: pytest.Capt
     assert main(["runs", "--json"]) == 0
     assert [each["run"] for each in json.loads(capsys.readouterr().out)] == [run_id]
     assert main(["show", run_id[:8], "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["config"]["patches"] == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["config"]["patches"] == 2
+    assert float(told["facts"]["latency"]) > 0
+    assert "passes with one picture of 3 × 584 × 565 on" in told["facts"]["latency_measured"]
 
 
 def test_evaluate_scores_the_test_split_beside_the_second_observer(

@@ -16,7 +16,7 @@ async function unpack(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-const share = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "none");
+const share = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)}\u00a0%` : "none");
 const count = (number) => number.toLocaleString("en");
 
 function build(parentElement) {

@@ -189,11 +189,12 @@ def _show_region(run: Run, split: str, name: str, label: int, threshold: float) 
         return
     from core.inference.regions import find_regions  # noqa: PLC0415 - torch takes seconds
 
-    regions = find_regions(checked(run, split, name, label).found(threshold))
+    found = checked(run, split, name, label).found(threshold)
+    regions = find_regions(found)
     if not regions:
         st.caption("Nothing is found at this threshold, so nothing spoke for it.")
         return
-    whole = sum(each.size for each in regions)
+    whole = int(found.sum())
     said = {0: "Everything that is found"} | {
         number: f"{number}: {_place(each.row, each.column)}, {100 * each.size / whole:.1f} % of it"
         for number, each in enumerate(regions, 1)

@@ -39,6 +39,17 @@ def test_runs_stand_side_by_side_and_the_link_keeps_them(store: RunStore) -> Non
     assert "differ in chance alone" in texts(app)
 
 
+def test_a_run_keeps_its_colour_when_others_join_it_or_leave(store: RunStore) -> None:
+    runs = [record(store, learning_rate=0.001 * number) for number in range(1, 7)]
+    app = open_page("compare", runs=f"{runs[2].short_id},{runs[4].short_id}")
+    before = dict(app.session_state["line-styles"])
+    assert before.keys() == {runs[2].id, runs[4].id}
+    app.multiselect(key="compare-runs").set_value([run.short_id for run in runs])
+    after = checked(app.run()).session_state["line-styles"]
+    assert {name: after[name] for name in before} == before
+    assert len(set(after.values())) == len(runs)
+
+
 def test_runs_that_must_not_be_compared_are_marked(store: RunStore) -> None:
     first, second = record(store), record(store, validation=0.3)
     app = open_page("compare", runs=f"{first.short_id},{second.short_id}")
@@ -138,7 +149,8 @@ def test_a_classifier_is_inspected_epoch_by_epoch(store: RunStore) -> None:
     assert app.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == 30
     for tab, words in (("Threshold", "cheapest threshold"), ("Calibration", "Calibration error"),
                        ("Worst and best", "image_not_supported"), ("ROC and precision", "ROC of class 1"),
-                       ("Map of features", "30 held-back pictures where")):  # fmt: skip
+                       ("Map of features", "30 held-back pictures where"),
+                       ("Network", "once the run has kept weights")):  # fmt: skip
         app.session_state["inspect-tab"] = tab
         assert words in texts(checked(app.run())), tab
     app.select_slider[0].set_value(2)

@@ -172,6 +172,9 @@ def test_a_report_opens_without_a_network_and_names_no_place(store: RunStore) ->
 def test_costs_and_the_sides_that_none_beats(store: RunStore) -> None:
     study = record(store, seeds=1)
     assert costs_of(store, study.runs[0])["parameters"] == 7.7
+    assert "latency" not in costs_of(store, study.runs[0])
+    store.add_facts(study.runs[0].id, {"latency": "12.50"})
+    assert costs_of(store, store.get(study.runs[0].id))["latency"] == 12.5
     assert pareto_front([1, 2, 3, 4], [0.5, 0.4, 0.9, 0.9]) == [0, 2]
     assert pareto_front([1, 2, 3], [0.5, 0.4, 0.9], higher_is_better=False) == [0, 1]
     places, low, mean, high = band(

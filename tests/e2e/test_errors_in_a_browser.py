@@ -1,0 +1,75 @@
+"""Hit, miss and false alarm over a picture: sliders answer in the browser, and what is drawn is what is said."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.inference.checked_pictures import CheckedPicture, check_picture
+from core.inference.checkpoints import find_checkpoint
+from core.inference.kinds import load_predictor
+from core.inference.scores import score
+from core.runs.run import Run
+from core.runs.store import RunStore
+from tests.e2e.serving import PATIENCE, Tab
+from tests.inference.trained_runs import record_trained
+
+pytestmark = [
+    pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default"),
+]  # fmt: skip
+expect.set_options(timeout=1000 * PATIENCE)
+DRAWN = """canvas => {
+  const seen = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const counts = {};
+  for (let at = 0; at < seen.length; at += 4) {
+    const colour = [seen[at], seen[at + 1], seen[at + 2]];
+    if (seen[at + 3]) counts[colour] = (counts[colour] ?? 0) + 1;
+  }
+  return counts;
+}"""
+HIT, MISS, ALARM = "255,255,255", "255,64,64", "64,160,255"
+
+
+def check_worst(store: RunStore, run: Run) -> CheckedPicture:
+    scored = score(store, run, "val")
+    worst = min(range(len(scored.names)), key=lambda each: scored.rows[each]["dice"])
+    folder = store.folder(run.id) / "checkpoint" / "best"
+    predictor = load_predictor(find_checkpoint(str(folder), lambda _: folder), device="cpu")
+    return check_picture(predictor, "val", scored.names[worst])
+
+
+def move(page: Page, name: str, value: float) -> None:
+    page.locator(f".fovea-errors .{name}").fill(str(value))
+
+
+def test_what_the_sliders_draw_is_what_is_said(tab: Tab, home: Path, tmp_path: Path) -> None:
+    store = RunStore()
+    run = record_trained(store, tmp_path / "drive", "vessels", precision="fp32", memory_format="contiguous")
+    seen = check_worst(store, run)
+    page = tab.open(f"/inspect?run={run.short_id}")
+    canvas, said = page.locator(".fovea-errors canvas"), page.locator(".fovea-errors .said")
+    before = seen.labelled
+    for threshold in (0.01, 0.45, 0.5, 0.55, 1):
+        move(page, "threshold", threshold)
+        drawn = canvas.evaluate(DRAWN)
+        hits, misses, alarms = (drawn.get(each, 0) for each in (HIT, MISS, ALARM))
+        assert hits + misses == seen.labelled
+        assert hits <= before
+        before = hits
+        found = f"at {threshold:.2f}. Found {hits:,} of {seen.labelled:,} labelled pixels"
+        expect(said).to_contain_text(found)
+        expect(said).to_contain_text(f"{alarms:,} of {hits + alarms:,} pixels that it marks are false alarms")
+    move(page, "threshold", 0.01)
+    drawn = canvas.evaluate(DRAWN)  # everything inside is found, whatever the network says
+    assert drawn[HIT] + drawn[ALARM] == seen.counted
+    move(page, "opacity", 30)
+    assert canvas.evaluate("each => each.style.opacity") == "0.3"
+    page.locator(".fovea-errors .show-hits").uncheck()
+    assert HIT not in canvas.evaluate(DRAWN)
+    page.get_by_text("Where it looks").click()
+    expect(
+        page.get_by_text("Seg-Grad-CAM (Vinogradova").or_(page.get_by_text("Nothing is found at this"))
+    ).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(canvas).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
