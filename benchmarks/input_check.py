@@ -46,7 +46,7 @@ OWN_KIND = {"chest/kermany": "chest X-rays", "aoi/neu": "steel surfaces", "vesse
 TRUE_KIN = {"vessels/chase": ("another camera's fundus (scikit-image)", ("retina.jpg",)),
             "pets/cats": ("another cat (scikit-image)", ("chelsea.png",))}  # fmt: skip
 FIRST_TEST_CHILD = 11
-MOST, DRAWN = 60, 24
+MOST, CHANGED, DRAWN = 40, 30, 24
 
 
 def turned(pixels: Pixels, angle: float) -> Pixels:
@@ -130,8 +130,8 @@ def judge(checkpoint: Checkpoint, pictures: Path, others: dict[str, Seen]) -> di
     check = InputCheck.load(checkpoint.folder)
     if check is None:
         raise SystemExit(f"{checkpoint.name} has no input check.")
-    own = list(opened(pictures / CHECKPOINTS[checkpoint.name], 150))
-    changed = [row(name, Seen(map(how, own[:MOST])).doubted(check), accept=True) for name, how in CHANGES.items()]
+    own = list(opened(pictures / CHECKPOINTS[checkpoint.name], 100))
+    changed = [row(name, Seen(map(how, own[:CHANGED])).doubted(check), accept=True) for name, how in CHANGES.items()]
     kin = TRUE_KIN.get(checkpoint.name)
     if kin:
         changed.append(row(kin[0], Seen(packaged(kin[1])).doubted(check), accept=True))

@@ -20,6 +20,7 @@ from core.cli import open_checkpoint
 from core.engine.borrowed import find_borrowed
 from core.engine.checkpoint import WEIGHTS, Card, load_weights, save_checkpoint
 from core.experiments import find_experiment
+from core.experiments.experiment import SYNTHETIC
 from core.inference.calibration import calibrate, calibration_of
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import score_split
@@ -161,7 +162,7 @@ def _say_calibration(card: Card) -> str:
 def _say_input(card: Card) -> str:
     said = card.get("input_check")
     if not said:
-        return ""
+        return "Input check: none, so it answers whatever it is shown."
     own = said["chosen"]
     accepted = (
         f"{100 * own['accepted_of_test']:.1f} % of the {own['tested_on']} of the test split"
@@ -204,8 +205,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a run, or the name of a checkpoint that ships and gets its input check anew")
     parser.add_argument("name")
-    for option in ("data", "kind"):
-        parser.add_argument(f"--{option}", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--kind", default="", help="what its pictures are called; without, it gets no input check")
     for option in ("title", "source", "terms", "limits"):
         parser.add_argument(f"--{option}", default="")
     parser.add_argument("--split", default="test")
@@ -216,14 +217,16 @@ def main() -> None:
     if said.run == said.name:
         card = dict(trained.card) | ({"limits": said.limits} if said.limits else {})
     else:
-        title = experiment.check_data(said.data).partition(":")[0]
+        title = said.data if said.data == SYNTHETIC else experiment.check_data(said.data).partition(":")[0]
         card = build_card(trained, title, experiment.open_data(said.data).fingerprint(), said)
     folder = checkpoints_folder() / said.name
     folder.mkdir(parents=True, exist_ok=True)
     card = score(trained, card, said)
-    check = fit_of_checkpoint(trained, said.kind, data=said.data, split=said.split)
-    check.save(folder)
-    card["input_check"] = {"kind": check.bounds.kind, "distance": check.bounds.distance, "chosen": check.bounds.chosen}
+    if said.kind:
+        check = fit_of_checkpoint(trained, said.kind, data=said.data, split=said.split)
+        check.save(folder)
+        own = check.bounds
+        card["input_check"] = {"kind": own.kind, "distance": own.distance, "chosen": own.chosen}
     card = store(trained, folder, card, half=said.half)
     print(build_readme(card))
     print({each.name: each.stat().st_size for each in folder.iterdir()}, WEIGHTS)

@@ -24,8 +24,11 @@ def intervals(scores: Any, groups: Sequence[str], *, rounds: int = ROUNDS) -> di
         rounds: How often the split is drawn.
 
     Returns:
-        Lower and upper end by key; none for a score that is no number in some draw.
+        Lower and upper end by key; none for a score that is no number in some draw, nor of an accumulator that keeps
+        no pictures.
     """
+    if not isinstance(scores, ClassificationScores) and not hasattr(scores, "pictures"):
+        return {}
     rng = np.random.default_rng(0)
     names = sorted(set(groups))
     members = {name: [place for place, group in enumerate(groups) if group == name] for name in names}

@@ -88,7 +88,8 @@ def _show(
     """Return the classes, milliseconds, notes, explanation and similar pictures of a prediction."""
     predictor = choose_predictor(experiment, model)
     assert isinstance(predictor, ClassificationPredictor)
-    notes = [prediction.say_operating(), say_times(prediction)]
+    operating = prediction.say_operating()
+    notes = [f"{operating} **{experiment.caution}**" if operating else "", say_times(prediction)]
     heat, nearest = None, None
     if explain:
         heat = predictor.explain_pixels(prediction.pixels, prediction.label)

@@ -28,9 +28,9 @@ class ComparisonPlace:
 
 def build_comparison() -> ComparisonPlace:
     """Lay it out, hidden; must be called inside ``gr.Blocks``."""
+    said = gr.Markdown("", elem_classes="notes")  # outside, because what is hidden with its parent tells no change
     with gr.Column(visible=False) as whole:
         gr.Markdown("#### Two models on this picture")
-        said = gr.Markdown("", elem_classes="notes")
         with gr.Tabs():
             with gr.Tab("Swipe"):
                 swipe = gr.ImageSlider(

@@ -34,6 +34,7 @@ STYLE = """
 .gradio-container {max-width: none !important; padding: 0 2px !important}
 .share input, .share textarea {font-size: 1.9rem !important; line-height: 1.2 !important; font-weight: 600}
 .caution, .notes {opacity: .8; font-size: .95rem}
+.doubt {border-left: 4px solid #e8a33d; background: #e8a33d22; padding: .5rem .8rem !important; border-radius: 6px}
 .samples .grid-wrap {padding-top: 2.4rem}
 .samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)) !important}
 """

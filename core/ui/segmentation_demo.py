@@ -1,5 +1,6 @@
 """The tab of a segmentation experiment: a picture in; overlay, probabilities, share, cut-out or widths out."""
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -82,9 +83,11 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             more = (None if experiment.thin else seen.cutout(threshold), _measure(seen, threshold))
             return both, seen.probability_map(), share, times, say_times(prediction), seen, *more
 
-        return answer(
-            asker(experiment, picture), (model, second_model), trusted=use_anyway, show=show, empty=NOTHING
-        )  # fmt: skip
+        def ask_of(name: str, trusted: bool) -> MaskPrediction:
+            found: MaskPrediction = asker(experiment, picture)(name, trusted)
+            return replace(found, threshold=threshold)
+
+        return answer(ask_of, (model, second_model), trusted=use_anyway, show=show, empty=NOTHING)
 
     join(
         demo, experiment, question, predict, extras=[threshold],

@@ -1,0 +1,106 @@
+"""The widgets as a program calls them: names that stay, pictures that are doubted, two models on one picture."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.paths import PROJECT
+from core.ui.demos import build_demo
+
+FIRST = {
+    "aoi": ["picture", "model"],
+    "blots": ["lanes", "bands", "model", "samples"],
+    "byol": ["picture", "model"],
+    "chest": ["picture", "model"],
+    "landcover": ["picture", "model"],
+    "objects": ["picture", "model"],
+    "pets": ["picture", "model", "threshold"],
+    "reconstruction": ["picture", "model"],
+    "vessels": ["picture", "model", "threshold"],
+}
+"""What programs already rely on, in this order."""
+LATER = {"aoi": ["explain", "similar"], "chest": ["explain", "similar"], "objects": ["explain", "similar"]}
+DOUBT = "This does not look like a chest X-ray: "
+
+
+@pytest.fixture(scope="module")
+def demo() -> gr.Blocks:
+    async def build() -> gr.Blocks:
+        return build_demo()
+
+    with ThreadPoolExecutor(1) as own:  # Gradio opens an event loop for good where there is none
+        return own.submit(asyncio.run, build()).result()
+
+
+@pytest.fixture
+def coloured(tmp_path: Path) -> str:
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (120, 120, 3), np.uint8)).save(tmp_path / "cat.png")
+    return str(tmp_path / "cat.png")
+
+
+def ask(demo: gr.Blocks, slug: str, *given: Any) -> Any:
+    (asked,) = [each for each in demo.fns.values() if each.api_name == slug]
+    assert asked.fn is not None
+    return asked.fn(*given)
+
+
+def test_names_and_order_of_the_api_stay_and_what_was_added_may_be_left_out(demo: gr.Blocks) -> None:
+    named = demo.get_api_info()["named_endpoints"]
+    for slug, first in FIRST.items():
+        parameters = named[f"/{slug}"]["parameters"]
+        names = [each["parameter_name"] for each in parameters]
+        assert names == [*first, "second_model", "use_anyway", *LATER.get(slug, [])]
+        assert all(each["parameter_has_default"] for each in parameters[len(first) :]), slug
+
+
+def test_an_answer_to_a_wrong_picture_is_withheld_until_somebody_insists(demo: gr.Blocks, coloured: str) -> None:
+    classes, milliseconds, said, _, _, warning, *_ = ask(demo, "chest", coloured, "chest/kermany")
+    assert (classes, milliseconds) == (None, None)
+    assert said.startswith("No answer is shown")
+    assert warning.startswith(DOUBT)
+    classes, milliseconds, said, _, _, warning, *_ = ask(demo, "chest", coloured, "chest/kermany", "", True)
+    assert sum(classes.values()) == pytest.approx(1)
+    assert list(milliseconds) == ["read", "check", "prepare", "network"]
+    assert warning.startswith(DOUBT)
+
+
+def test_an_x_ray_is_answered_with_its_threshold_explained_and_compared(demo: gr.Blocks) -> None:
+    drawn = str(sorted((PROJECT / "assets" / "examples" / "chest").glob("*.jpg"))[0])
+    found = ask(demo, "chest", drawn, "chest/kermany", "chest/kermany", True, True, False)
+    classes, _, said, heat, nearest, _, swipe, beside, difference, compared = found
+    assert set(classes) == {"NORMAL", "PNEUMONIA"}
+    assert "the threshold of" in said
+    assert "not for diagnosis" in said
+    assert heat[0].shape == heat[1].shape == (224, 224, 3)
+    assert (heat[0] != heat[1]).any()
+    assert nearest is None
+    assert np.array_equal(*swipe)
+    assert len(beside) == 2
+    assert difference is None
+    assert compared.startswith("Both say ")
+
+
+def test_where_the_training_pictures_are_gone_it_says_so(demo: gr.Blocks, coloured: str) -> None:
+    *_, said, _, nearest, _, _, _, _, _ = ask(demo, "chest", coloured, "chest/kermany", "", True, False, True)
+    assert nearest is None
+    assert "are not on this machine" in said
+
+
+def test_vessels_are_measured_and_pets_cut_out(demo: gr.Blocks) -> None:
+    drawn = str(sorted((PROJECT / "assets" / "examples" / "vessels").glob("*.jpg"))[0])
+    *_, cutout, lines, warning, _, _, _, _ = ask(demo, "vessels", drawn, "vessels/chase", 0.5, "", True)
+    assert cutout is None
+    assert 1 < lines["width"] < lines["widest"] < 30
+    assert 1 <= lines["tortuosity"] < 1.5
+    assert isinstance(warning, str)
+    *_, view, cutout, lines, _, _, _, _, _ = ask(demo, "pets", drawn, "vessels/chase", 0.5, "", True)
+    assert lines is None
+    assert cutout.shape == (*view.pixels.shape[:2], 4)
+    assert set(np.unique(cutout[..., 3])) == {0, 255}
