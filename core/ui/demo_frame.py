@@ -18,6 +18,9 @@ from core.ui.picture_input import PictureInput
 from core.ui.zero_gpu import lend_gpu
 
 ResultT = TypeVar("ResultT")
+AT_ONCE = 2
+"""Requests of one experiment that are worked on at a time: one is read or drawn while another is in the network. Each
+experiment has a queue of its own, so that a long answer of one does not hold up the others."""
 EMPTY = "Give a picture: drop a file on the box, paste one, or click an example below it."
 
 
@@ -114,7 +117,8 @@ def join(
     asked: dict[str, Any] = {
         "inputs": [*question.pictures, question.model, *extras],
         "outputs": list(outputs),
-        "concurrency_id": "network",
+        "concurrency_id": experiment.slug,
+        "concurrency_limit": AT_ONCE,
     }
     predict = lend_gpu(predict)
     question.run.click(predict, api_name=experiment.slug, **asked)
