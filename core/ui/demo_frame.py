@@ -22,6 +22,9 @@ from core.ui.zero_gpu import lend_gpu
 ResultT = TypeVar("ResultT")
 NO_SECOND = ("None", "")
 WITHHELD = "No answer is shown, because the picture looks wrong. Tick *Use it all the same* to see it."
+AT_ONCE = 2
+"""Requests of one experiment that are worked on at a time: one is read or drawn while another is in the network. Each
+experiment has a queue of its own, so that a long answer of one does not hold up the others."""
 EMPTY = "Give a picture: drop a file on the box, paste one, or click an example below it."
 
 
@@ -149,7 +152,8 @@ def join(
     asked: dict[str, Any] = {
         "inputs": [*question.pictures, question.model, *extras, question.second, question.trusted, *later],
         "outputs": outputs,
-        "concurrency_id": "network",
+        "concurrency_id": experiment.slug,
+        "concurrency_limit": AT_ONCE,
     }
     predict = lend_gpu(predict)
     question.run.click(predict, api_name=experiment.slug, **asked)

@@ -1,6 +1,8 @@
 """The Gradio widgets: upload a picture, see what a trained network does with it. One tab per experiment."""
 
+import importlib.util
 import os
+import sys
 from typing import Any, cast
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -8,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from core.experiments import catalogue
-from core.public import MIB, public_limits
+from core.public import MIB, OFF, public_limits
 from core.ui.batch_demo import MANY, build_batch_tab
 from core.ui.classification_demo import build_classification_tab
 from core.ui.neighbours_demo import build_neighbours_tab
@@ -62,6 +64,16 @@ def _select(request: gr.Request) -> Any:
     return gr.Tabs(selected=wanted) if wanted in {*catalogue(), MANY} else gr.skip()
 
 
+def serves_mcp() -> bool:
+    """Say whether the API is offered to language models too (MCP): where ``FOVEA_MCP`` asks for it and it can be."""
+    if os.environ.get("FOVEA_MCP", "").strip().lower() in OFF:
+        return False
+    if importlib.util.find_spec("mcp") is None:
+        sys.stderr.write('FOVEA_MCP is set, but the package mcp is not installed; run pip install "gradio[mcp]".\n')
+        return False
+    return True
+
+
 def mount_options() -> dict[str, Any]:
     """Return how the widgets are mounted: limits, look, and no address outside this server."""
     theme = gr.themes.Default(
@@ -69,4 +81,11 @@ def mount_options() -> dict[str, Any]:
     )
     limits = public_limits()
     most = 64 * MIB if limits is None else limits.upload_bytes
-    return {"theme": theme, "css": STYLE, "max_file_size": most, "allowed_paths": [], "footer_links": ["api"]}
+    return {
+        "theme": theme,
+        "css": STYLE,
+        "max_file_size": most,
+        "mcp_server": serves_mcp(),
+        "allowed_paths": [],
+        "footer_links": ["api"],
+    }

@@ -1,18 +1,18 @@
 """Which checkpoints can be tried, and predictors kept ready."""
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
+from core.inference.kept import KeptPredictors
 from core.inference.kinds import load_predictor
 from core.inference.predictor import Predictor
 from core.public import public_limits
 from core.runs.run import Run
 from core.runs.store import RunStore
 
-KEPT_PREDICTORS = 4
 Choice = tuple[str, str]
 
 
@@ -38,7 +38,7 @@ def first_choice(experiment: Experiment) -> str:
 
 
 def open_predictor(name: str) -> Predictor:
-    """Return a predictor by the name of its checkpoint; the last few stay loaded.
+    """Return a predictor by the name of its checkpoint; those that were asked for last stay loaded.
 
     Raises:
         UserError: If there is no such checkpoint.
@@ -49,7 +49,7 @@ def open_predictor(name: str) -> Predictor:
         _require_shipped(name)
     checkpoint = find_checkpoint(name, _run_folder)
     stamp = weights_path(checkpoint.folder).stat().st_mtime_ns
-    return _load(checkpoint.name, checkpoint.folder, stamp)
+    return _kept().get((checkpoint.name, stamp), lambda: _load(checkpoint.name, checkpoint.folder))
 
 
 def _require_shipped(name: str) -> None:
@@ -64,8 +64,13 @@ def _run_folder(run_id: str) -> Path:
     return store.fetch(store.get(run_id).id, "checkpoint/best")
 
 
-@lru_cache(maxsize=KEPT_PREDICTORS)
-def _load(name: str, folder: Path, stamp: int) -> Predictor:  # noqa: ARG001 - a retrained run is another
+@cache
+def _kept() -> KeptPredictors:
+    """Return the one place of loaded predictors of this server."""
+    return KeptPredictors()
+
+
+def _load(name: str, folder: Path) -> Predictor:
     from core.engine.checkpoint import load_card  # noqa: PLC0415 - torch is needed only once a model is loaded
 
     return load_predictor(Checkpoint(name, folder, load_card(folder)))

@@ -26,6 +26,7 @@ class Server:
 
     home: Path
     port: int = 0
+    threads: int = 1
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     log: Path = field(default_factory=Path)
@@ -39,7 +40,7 @@ class Server:
         self.port = self.port or free_port()
         self.log = self.home / "server.log"
         words = ["-m", "streamlit", "run", str(PROJECT / "streamlit_app.py"), "--server.port", str(self.port)]
-        quiet = {"FOVEA_HOME": str(self.home), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        quiet = {"FOVEA_HOME": str(self.home), "OMP_NUM_THREADS": str(self.threads), "OMP_WAIT_POLICY": "PASSIVE"}
         self.started = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

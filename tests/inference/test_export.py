@@ -2,25 +2,21 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from core.cli import main
-from core.data.raster import Pixels
-from core.data.traits import Traits
-from core.engine.checkpoint import load_card, save_checkpoint
+from core.engine.checkpoint import load_card
 from core.errors import UserError
-from core.experiments import catalogue, find_experiment
-from core.experiments.classification import ClassificationExperiment
+from core.experiments import catalogue
 from core.inference.checkpoints import Checkpoint, find_checkpoint
 from core.inference.hub_folder import export_folder
 from core.inference.kinds import load_predictor
 from core.inference.onnx_export import export_onnx, prepared_examples
 from core.paths import PROJECT
-from tests.experiments.test_every_arm import small_config
+from tests.inference.untrained import untrained
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra for ONNX is not installed")
 
@@ -33,29 +29,6 @@ every_arm = pytest.mark.parametrize(
         for arm in experiment.arms
     ],
 )
-
-
-def untrained(slug: str, arm: str, folder: Path) -> Checkpoint:
-    """A checkpoint of random weights, as small as the arm's knobs allow, whose batch statistics are not the start's."""
-    experiment = find_experiment(slug)
-    config = small_config(slug, arm, Path("/somewhere/private/set"))
-    traits = Traits(("normal", "pneumonia"), (0.5,) * 3, (0.25,) * 3)
-    kept = isinstance(experiment, ClassificationExperiment) or slug == "pets"
-    setup = experiment.set_up(config, traits if kept else None)
-    torch.manual_seed(0)
-    network = setup.build_network().eval()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d) and module.running_mean is not None:
-            module.running_mean.uniform_(-0.2, 0.2)
-    card: dict[str, Any] = {"experiment": slug, "config": config.as_values(), "traits": setup.traits.as_json()}
-    card |= {"validation": {setup.experiment.monitor_of(arm): 0.5}, "epoch": 1}
-    save_checkpoint(folder, setup.build_task(network, careful=True).parts(), card)
-    return Checkpoint(str(folder), folder, load_card(folder))
-
-
-def probe() -> Pixels:
-    soft = np.kron(np.random.default_rng(3).integers(40, 220, (8, 16, 3)), np.ones((16, 16, 1)))
-    return soft.astype(np.uint8)
 
 
 @every_arm
