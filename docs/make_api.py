@@ -17,6 +17,8 @@ from core.inference.checkpoints import shipped_checkpoints
 
 NO_MODEL = "RUN"
 """Stands in the examples where no model ships: a run's id is put there."""
+SAID: dict[str, Any] = {"use_anyway": True}
+"""The examples are drawn pictures, which models of real ones doubt."""
 HEAD = """# The HTTP API
 
 Every widget of the page *Predict* is a function that programs can call; its name and its parameters stay. Made by
@@ -104,7 +106,8 @@ def _examples(slug: str, parameters: list[dict[str, Any]]) -> tuple[str, str]:
     values: list[tuple[str, Any]] = []
     for each in parameters:
         name = each["parameter_name"]
-        given: Any = {"model": model, "experiment": slug}.get(name, each.get("parameter_default"))
+        given: Any = SAID.get(name, each.get("parameter_default"))
+        given = {"model": model, "experiment": slug}.get(name, given)
         if name in ("picture", "lanes", "bands"):
             given = next(pictures)
         elif name == "files":
@@ -119,7 +122,9 @@ def _examples(slug: str, parameters: list[dict[str, Any]]) -> tuple[str, str]:
 def _python(given: Any) -> str:
     if isinstance(given, list):
         return f"[{', '.join(map(_python, given))}]"
-    return f'handle_file("{given.relative_to(PROJECT)}")' if isinstance(given, Path) else json.dumps(given)
+    if isinstance(given, Path):
+        return f'handle_file("{given.relative_to(PROJECT)}")'
+    return json.dumps(given) if isinstance(given, str) else repr(given)
 
 
 def _json(given: Any) -> Any:
