@@ -22,7 +22,7 @@ ARMS = [
 @pytest.mark.parametrize(("slug", "arm"), ARMS)
 def test_the_parts_of_every_network_sum_up_to_the_whole(slug: str, arm: str) -> None:
     experiment = catalogue()[slug]
-    traits = Traits(("one", "other"), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    traits = Traits(("normal", "pneumonia"), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     setup = experiment.set_up(experiment.config(arm=arm, recipe="quick"), traits)
     network = setup.build_network()
     images = setup.prepare_picture(np.zeros((128, 256 if slug == "blots" else 128, 3), np.uint8)).images
