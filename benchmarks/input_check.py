@@ -95,12 +95,9 @@ def drawn(slug: str) -> Iterator[Pixels]:
     with TemporaryDirectory() as place:
         folder = Path(place) / "set"
         experiment.make_data(folder, n=max(DRAWN, experiment.fewest_pictures), seed=11)
-        where = folder / "target" if slug == "blots" else folder
-        paths = sorted(each for each in where.rglob("*.*") if each.suffix.lower() in {".jpg", ".jpeg", ".png"})
-        paths = [
-            each for each in paths if not {"masks", "labels", "labels1", "labels2", "annotations"} & set(each.parts)
-        ]
-        paths = [each for each in paths if "mask" not in each.stem]
+        found = experiment.open_folder(folder)
+        items = [item for each in found.splits.values() for item in each]
+        paths = sorted((folder / "target").iterdir()) if slug == "blots" else [item.image for item in items]
         random.Random(3).shuffle(paths)
         yield from (read_picture(each).pixels for each in paths[:DRAWN])
 

@@ -34,7 +34,7 @@ GREY = 6.0
 """Mean difference of a pixel's colours, of 255, up to which a picture still counts as grey: JPEG leaves traces."""
 ASPECT_ROOM = 2.0
 """A picture may be so many times as wide, or as high, as the widest and the highest of the own ones."""
-DETAIL_ROOM = 1.5
+DETAIL_ROOM = 2.5
 """Likewise, of its detail."""
 ANY = (0.0, np.inf)
 STEADY = 0.05

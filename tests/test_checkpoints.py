@@ -1,0 +1,72 @@
+"""What ships: small, whole, told in full, and without a picture."""
+
+import importlib.util
+from types import ModuleType
+
+import pytest
+from safetensors import safe_open
+
+from core.engine.checkpoint import CARD, WEIGHTS
+from core.inference.checkpoints import Checkpoint, shipped_checkpoints
+from core.inference.input_check import INPUT, InputCheck
+from core.paths import PROJECT, checkpoints_folder
+
+SHIPPED = shipped_checkpoints()
+REAL = {"aoi/neu", "chest/kermany", "pets/cats", "vessels/chase"}
+
+
+@pytest.fixture(scope="module")
+def program() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ship", PROJECT / "checkpoints" / "ship.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_all_of_it_is_small() -> None:
+    assert sum(each.stat().st_size for each in checkpoints_folder().rglob("*") if each.is_file()) < 40_000_000
+
+
+@pytest.mark.parametrize("checkpoint", SHIPPED, ids=lambda each: each.name)
+def test_a_folder_holds_weights_and_words_and_nothing_else(checkpoint: Checkpoint) -> None:
+    names = {each.name for each in checkpoint.folder.iterdir()}
+    assert names - {INPUT} == {WEIGHTS, CARD, "README.md"}
+
+
+@pytest.mark.parametrize("checkpoint", SHIPPED, ids=lambda each: each.name)
+def test_the_readme_is_what_the_card_says(checkpoint: Checkpoint, program: ModuleType) -> None:
+    assert (checkpoint.folder / "README.md").read_text(encoding="utf-8") == program.build_readme(checkpoint.card)
+
+
+@pytest.mark.parametrize("checkpoint", SHIPPED, ids=lambda each: each.name)
+def test_a_card_names_no_folder_of_a_machine_and_every_score_has_its_interval(checkpoint: Checkpoint) -> None:
+    text = (checkpoint.folder / CARD).read_text(encoding="utf-8")
+    assert not any(place in text for place in ("/tmp/", "/home/", "/work/", "/root/"))
+    test = checkpoint.card["test"]
+    assert test["pictures"] > 0
+    for key, (low, high) in test["intervals"].items():
+        assert low <= high, key
+        if key != "calibration_error":  # drawing pictures again makes this one larger on the whole
+            assert low - 1e-6 <= test["scores"][key] <= high + 1e-6, key
+
+
+@pytest.mark.parametrize("checkpoint", [each for each in SHIPPED if each.name in REAL], ids=lambda each: each.name)
+def test_a_model_of_real_pictures_carries_its_check(checkpoint: Checkpoint) -> None:
+    check = InputCheck.load(checkpoint.folder)
+    assert check is not None
+    assert check.bounds.chosen["accepted_of_test"] >= 0.95
+    assert checkpoint.card["input_check"]["distance"] == check.bounds.distance
+
+
+@pytest.mark.parametrize("checkpoint", SHIPPED, ids=lambda each: each.name)
+def test_what_is_published_is_not_stored_again(checkpoint: Checkpoint) -> None:
+    borrowed = checkpoint.card.get("borrowed")
+    if borrowed is None:
+        return
+    with safe_open(checkpoint.folder / WEIGHTS, framework="np") as kept:
+        stored = [name for name in kept.keys() if name.startswith(borrowed["module"])]  # noqa: SIM118 - not a dict
+    assert borrowed["tensors"] > 0
+    if checkpoint.kind == "classification":
+        assert stored == [], "its backbone was held still as a whole"
