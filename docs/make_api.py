@@ -39,11 +39,12 @@ a stream of events.
 URL=http://localhost:8501/gradio
 FILE=$(curl -s -F files=@assets/examples/vessels/drawn_1.jpg $URL/gradio_api/upload | tr -d '[]"')
 EVENT=$(curl -s $URL/gradio_api/call/vessels -H 'Content-Type: application/json' \\
-  -d '{"data": [{"path": "'$FILE'", "meta": {"_type": "gradio.FileData"}}, "vessels/chase", 0.5]}' | cut -d '"' -f 4)
+  -d '{"data": [{"path": "'$FILE'", "meta": {"_type": "gradio.FileData"}}, "vessels/chase", 0.5, "", false]}' | cut -d '"' -f 4)
 curl -s -N $URL/gradio_api/call/vessels/$EVENT
 ```
 
-The examples below give what belongs after `-d` in the second step, where `FILE` is what the upload returned.
+The examples below give what belongs after `-d` in the second step, where `FILE` is what the upload returned. `curl`
+has to give every value, in this order; Python may leave out what has a usual value.
 
 Language models can use the same functions as tools (MCP) at `/gradio/gradio_api/mcp/` where the server was started
 with `FOVEA_MCP=1` and `pip install "gradio[mcp]"`; it is off otherwise.
