@@ -84,7 +84,7 @@ def _label(told: dict[str, Any]) -> str:
 
 
 def _type(told: dict[str, Any]) -> str:
-    if told.get("parameter_name") == "model":
+    if told.get("parameter_name") in ("model", "second_model"):
         return "`str`"  # the list on the page is only what can be chosen there
     return f"`{told['python_type']['type'].replace('|', 'or')}`"
 
