@@ -39,7 +39,8 @@ a stream of events.
 URL=http://localhost:8501/gradio
 FILE=$(curl -s -F files=@assets/examples/vessels/drawn_1.jpg $URL/gradio_api/upload | tr -d '[]"')
 EVENT=$(curl -s $URL/gradio_api/call/vessels -H 'Content-Type: application/json' \\
-  -d '{"data": [{"path": "'$FILE'", "meta": {"_type": "gradio.FileData"}}, "vessels/chase", 0.5, "", false]}' | cut -d '"' -f 4)
+  -d '{"data": [{"path": "'$FILE'", "meta": {"_type": "gradio.FileData"}}, "vessels/chase", 0.5, "", false]}' \\
+  | cut -d '"' -f 4)
 curl -s -N $URL/gradio_api/call/vessels/$EVENT
 ```
 
