@@ -66,13 +66,14 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
 def _time_answers(ready: Preparation, compute: Compute) -> dict[str, str]:
     """Return the time of an answer for one picture, milliseconds, and how it was measured.
 
-    Nothing where a whole picture is too much for the machine: a training that has ended well does not fail by it.
+    Nothing where a whole picture is too much for the machine, or none is there any more: a training that has ended
+    well does not fail by it.
     """
-    module, images = picture_of(ready.setup, ready.task, ready.network)
-    module.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
     try:
+        module, images = picture_of(ready.setup, ready.task, ready.network)
+        module.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
         found = measure_latency(module, images, compute)
-    except RuntimeError as error:
+    except (UserError, RuntimeError, ValueError, OSError) as error:
         say(f"The time of an answer could not be measured: {error}")
         return {}
     return {"latency": f"{found.median:.2f}", "latency_measured": found.say()}
