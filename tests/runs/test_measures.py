@@ -91,6 +91,14 @@ def test_latency_is_that_of_passes_in_evaluation_after_one_to_warm_up() -> None:
     assert sum(again.milliseconds) >= 150
 
 
+def test_a_network_that_takes_long_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.measures.LONGEST", 0.1)
+    module = _Slow()
+    found = measure_latency(module, torch.zeros(1, 3, 8, 6), PROCESSOR, seconds=0.01)
+    assert len(found.milliseconds) == len(module.calls) == 1
+    assert found.median >= 200
+
+
 def test_median_and_nine_in_ten_are_what_they_say() -> None:
     found = Latency(tuple(float(each) for each in range(1, 11)), PROCESSOR, (3, 8, 8))
     assert (found.median, found.slow) == (5.5, 10.0)
