@@ -65,7 +65,7 @@ def show_run(store: RunStore, run: Run) -> None:
         return
     kind = find_experiment(run.slug).kind_of(str(run.config["arm"]))
     names = ("Pictures", NETWORK) if kind in MASKED else (NETWORK,)
-    for name, tab in zip(names, st.tabs(names, key="inspect-tab", on_change="rerun"), strict=True):
+    for name, tab in zip(names, st.tabs(names, key="inspect-tab", on_change="rerun", bind="query-params"), strict=True):
         if tab.open:
             with tab:
                 show_network(run) if name == NETWORK else show_masks(store, run)
@@ -87,7 +87,9 @@ def _show_answers(store: RunStore, run: Run) -> None:
         "Map of features": lambda: _show_map(store, run, epoch),
         NETWORK: lambda: show_network(run),
     }
-    for (_, show), tab in zip(views.items(), st.tabs(list(views), key="inspect-tab", on_change="rerun"), strict=True):
+    for (_, show), tab in zip(
+        views.items(), st.tabs(list(views), key="inspect-tab", on_change="rerun", bind="query-params"), strict=True
+    ):
         if tab.open:
             with tab:
                 show()

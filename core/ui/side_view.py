@@ -35,11 +35,15 @@ def show_bands(store: RunStore, sides: Sequence[Side]) -> None:
     """Draw one number of every side: the mean in a band over its seeds."""
     titles = titles_of_numbers(store, sides)
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-        key = st.selectbox("Score or loss", list(titles), key="sides-score", format_func=lambda each: titles[each])
-        along = st.segmented_control("Along", list(ALONG), key="sides-along", default=next(iter(ALONG)), required=True)
-        strength = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="sides-smooth", width=180)
-        raw = st.toggle("Every seed", key="sides-raw")
-        log = st.toggle("Log axis", key="sides-log")
+        key = st.selectbox(
+            "Score or loss", list(titles), key="sides-score", bind="query-params", format_func=lambda each: titles[each]
+        )
+        along = st.segmented_control(
+            "Along", list(ALONG), key="sides-along", default=next(iter(ALONG)), required=True, bind="query-params"
+        )
+        strength = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="sides-smooth", width=180, bind="query-params")
+        raw = st.toggle("Every seed", key="sides-raw", bind="query-params")
+        log = st.toggle("Log axis", key="sides-log", bind="query-params")
     by_minute = ALONG[along]
     read = [[_read(store, run, key, by_minute) for run in side.runs] for side in sides]
     read = [[each for each in seeds if len(each[0])] for seeds in read]
@@ -87,7 +91,7 @@ def show_costs(store: RunStore, sides: Sequence[Side], qualities: Sequence[Seque
         st.caption("What these runs cost is not known.")
         return
     cost = st.segmented_control(
-        "Cost", list(there), key="sides-cost", default=next(iter(there)), required=True,
+        "Cost", list(there), key="sides-cost", default=next(iter(there)), required=True, bind="query-params",
         format_func=lambda each: there[each],
     )  # fmt: skip
     costs = [float(np.mean([each[cost] for each in seeds])) for seeds in known]
@@ -114,13 +118,15 @@ def show_pictures(store: RunStore, sides: Sequence[Side], kind: str) -> None:
         return
     names = list(drawn)
     left, right = st.columns(2)
-    one = left.selectbox("Left of the handle", names, key="swipe-left")
-    other = right.selectbox("Right of the handle", names, index=1, key="swipe-right")
+    one = left.selectbox("Left of the handle", names, key="swipe-left", bind="query-params")
+    other = right.selectbox("Right of the handle", names, index=1, key="swipe-right", bind="query-params")
     epochs = sorted(set(drawn[one]) & set(drawn[other]))
     if not epochs:
         st.caption("These two drew no pictures after the same epoch.")
         return
-    epoch = st.select_slider("After epoch", epochs, value=epochs[-1], key="swipe-epoch") if epochs[1:] else epochs[0]
+    epoch = epochs[-1]
+    if epochs[1:]:
+        epoch = st.select_slider("After epoch", epochs, value=epoch, key="swipe-epoch", bind="query-params")
     st.caption(f"{LEGEND.get(kind, 'Left the picture, right the result.')} Move over a picture to see the other side.")
     both = sorted({each.name for each in drawn[one][epoch].glob("*.jpg")}
                   & {each.name for each in drawn[other][epoch].glob("*.jpg")})  # fmt: skip
@@ -170,8 +176,8 @@ def show_disagreements(store: RunStore, sides: Sequence[Side], split: str, score
     """Draw the pictures on which two sides differ most, by the mean over their seeds."""
     names = [side.name for side in sides]
     left, right = st.columns(2)
-    one = names.index(left.selectbox("First side", names, key="differ-left"))
-    other = names.index(right.selectbox("Second side", names, index=1, key="differ-right"))
+    one = names.index(left.selectbox("First side", names, key="differ-left", bind="query-params"))
+    other = names.index(right.selectbox("Second side", names, index=1, key="differ-right", bind="query-params"))
     pictures, values = zip(*(_by_picture(store, sides[each], split, score) for each in (one, other)), strict=True)
     if one == other or pictures[0] != pictures[1]:
         st.caption("Choose two sides that were scored on the same pictures.")

@@ -193,7 +193,7 @@ def show_sections(
     data = ("The data",) if can_be_placed(sides[0].runs[0]) else ()
     all_of_them = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", *amounts, *data)
     names = [each for each in all_of_them if each not in without]
-    tabs = st.tabs(names, key="sides-tab", on_change="rerun")
+    tabs = st.tabs(names, key="sides-tab", on_change="rerun", bind="query-params")
     for name, tab in zip(names, tabs, strict=True):
         if not tab.open:
             continue

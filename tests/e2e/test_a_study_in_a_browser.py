@@ -28,6 +28,22 @@ def fill(page: Page, label: str, value: str) -> None:
     field.press("Enter")
 
 
+def swipe_and_go_back_an_epoch(page: Page) -> str | None:
+    """Open the pictures, move the handle, and return the epoch before the last, which is shown then."""
+    page.get_by_role("tab", name="Pictures").click()
+    handle = page.locator(".fovea-swipe input").first
+    expect(handle).to_be_visible()
+    handle.fill("80")
+    left = page.locator(".fovea-swipe .first").first
+    assert "inset(0" in left.evaluate("each => each.style.clipPath")
+    assert "20%" in left.evaluate("each => each.style.clipPath")
+    epoch = page.get_by_role("slider", name="After epoch")
+    last = epoch.get_attribute("aria-valuetext")
+    epoch.press("ArrowLeft")
+    expect(epoch).not_to_have_attribute("aria-valuetext", str(last))
+    return epoch.get_attribute("aria-valuetext")
+
+
 def test_a_question_becomes_a_verdict_a_report_and_a_link(
     tab: Tab, open_tab: Callable[..., Tab], tmp_path: Path
 ) -> None:
@@ -49,14 +65,7 @@ def test_a_question_becomes_a_verdict_a_report_and_a_link(
     verdict = page.get_by_text("2 seeds each, paired over").first
     expect(verdict).to_be_visible()
     said = verdict.inner_text()
-    page.get_by_role("tab", name="Pictures").click()
-    handle = page.locator(".fovea-swipe input").first
-    expect(handle).to_be_visible()
-    handle.fill("80")
-    left = page.locator(".fovea-swipe .first").first
-    assert "inset(0" in left.evaluate("each => each.style.clipPath")
-    assert "20%" in left.evaluate("each => each.style.clipPath")
-    page.get_by_role("slider", name="After epoch").press("ArrowLeft")
+    moved = swipe_and_go_back_an_epoch(page)
     with page.context.expect_page() as opened:
         page.locator('a[href*="/files/report"]:visible').click()
     expect(opened.value.get_by_role("heading", name="What was found")).to_be_visible()
@@ -66,6 +75,8 @@ def test_a_question_becomes_a_verdict_a_report_and_a_link(
     assert "val/psnr" in Path(curves.value.path()).read_text()
     other = open_tab().open(page.url.removeprefix(tab.server.url))
     expect(other.get_by_text(said)).to_be_visible()
+    expect(other.get_by_role("tab", name="Pictures")).to_have_attribute("aria-selected", "true")
+    assert other.get_by_role("slider", name="After epoch").get_attribute("aria-valuetext") == moved
     other = tab.open(f"/reports{page.url[page.url.index('?') :]}")
     inside = other.frame_locator("iframe[src*='/files/report']")
     expect(inside.get_by_text(said)).to_be_visible()
