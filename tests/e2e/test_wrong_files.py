@@ -46,7 +46,7 @@ def test_through_the_api(files: Path, server: Server) -> None:
     client = Client(f"{server.url}/gradio/", verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
     def ask(name: str) -> tuple[str, str]:
-        _, _, share, _, said = client.predict(handle_file(files / name), MODEL, 0.5, api_name="/vessels")
+        _, _, share, _, said, *_ = client.predict(handle_file(files / name), MODEL, 0.5, api_name="/vessels")
         return share, said
 
     for name, sentence in REFUSED.items():
