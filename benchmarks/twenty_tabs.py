@@ -4,7 +4,8 @@
 
 Starts a server and one training in a home of its own, and opens tabs of a real browser on the run's page. The browser
 stands for visitors at machines of their own: here it gets only the processor time that nobody else wants (nice 19).
-Told are the processor time that the server itself takes and how much slower the training is.
+Told are the processor time that the server itself takes, and how much slower the training is; on a machine of few
+cores the browser's own drawing is most of the latter even so.
 """
 
 import argparse

@@ -121,7 +121,9 @@ def test_every_shipped_checkpoint_predicts_and_says_what_it_is(fundus: Picture) 
         assert (checkpoint.folder / "README.md").is_file()
         predictor = load_predictor(checkpoint)
         both = isinstance(predictor, TranslationPredictor)  # takes two templates side by side
-        prediction = predictor.predict(replace(fundus, pixels=np.hstack([fundus.pixels] * 2)) if both else fundus)
+        prediction = predictor.predict(
+            replace(fundus, pixels=np.hstack([fundus.pixels[:300, :300]] * 2)) if both else fundus
+        )
         assert prediction.say()
         if checkpoint.card["experiment"] == "vessels":
             assert 0.03 < prediction.share() < 0.2
