@@ -58,6 +58,10 @@ class Member:
     refusal: str = ""
 
 
+DAMAGED = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)
+"""What the library raises at a ZIP that it cannot read; within a member also errors of its packing and its password."""
+
+
 def is_archive(path: Path) -> bool:
     """Say whether a file is a ZIP by its content."""
     return zipfile.is_zipfile(path)
@@ -76,7 +80,7 @@ def iterate_members(path: Path, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) 
             _check_whole(members, shown, limits)
             for each in members:
                 yield _read_member(archive, each, limits)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise UserError(
             f"{shown} is damaged or no ZIP archive, and only a whole ZIP is allowed: pack it again."
         ) from error
@@ -87,7 +91,7 @@ def count_members(path: Path) -> int:
     try:
         with zipfile.ZipFile(path) as archive:
             return sum(not _is_passed_over(each) for each in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except DAMAGED:
         return 0
 
 
@@ -121,7 +125,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limits: Arch
         return Member(name, refusal=refusal)
     try:
         content = _unpack(archive, member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError):
+    except (*DAMAGED, zlib.error, EOFError, RuntimeError):
         return Member(name, refusal="It is damaged within the archive; pack it again.")
     if content.startswith(MARKS_OF_NESTED) or content[257:262] == b"ustar":
         return Member(name, refusal="It is an archive within the archive; unpack it and pack the pictures alone.")
