@@ -11,7 +11,10 @@ final numbers.
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -62,6 +65,22 @@ def build_card(trained: Checkpoint, name: str, fingerprint: str, said: argparse.
     }
 
 
+@contextmanager
+def judged_on(trained: Checkpoint, said: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
+    """Give the data and the split that a checkpoint is judged on, and what they are called.
+
+    Drawn sets that have no test split of their own are judged on pictures that are drawn anew.
+    """
+    if not said.drawn_anew:
+        yield said.data, said.split, said.split
+        return
+    experiment = find_experiment(trained.card["experiment"])
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "drawn"
+        experiment.make_data(folder, n=experiment.synthetic_pictures, seed=said.drawn_anew)
+        yield str(folder), "train", f"drawn anew with seed {said.drawn_anew}"
+
+
 def groups_of(trained: Checkpoint, data: str, split: str, names: list[str]) -> list[str]:
     """Return the patient, child or scene of each picture, where the data set says; else the picture."""
     setup = trained.set_up()
@@ -71,16 +90,17 @@ def groups_of(trained: Checkpoint, data: str, split: str, names: list[str]) -> l
 
 def score(trained: Checkpoint, card: Card, said: argparse.Namespace) -> Card:
     """Return the card with calibration, where it is a classifier, and the scores on a split that it never saw."""
-    test = score_split(trained, data=said.data, split=said.split)
+    with judged_on(trained, said) as (data, split, called):
+        test = score_split(trained, data=data, split=split)
+        groups = groups_of(trained, data, split, list(test.names))
     scaled = test
     if isinstance(test, ClassificationScores):
         held = score_split(trained, data=said.data, split="val")
         card = card | {"calibration": calibration_of(held, test)}
         scaled = with_calibration(test, card)
-    groups = groups_of(trained, said.data, said.split, list(test.names))
     return card | {
         "test": {
-            "split": said.split,
+            "split": called,
             "pictures": len(test.names),
             "groups": len(set(groups)),
             "scores": scaled.compute(),
@@ -135,8 +155,17 @@ def _say_scores(card: Card) -> str:
             cells.append(f"{test['second_observer'][key]:.3f}" if key in test["second_observer"] else "")
         rows.append(f"| {' | '.join(cells)} |")
     return (
-        f"Scores on the {test['pictures']} pictures of its split `{test['split']}`{drawn}, which it never saw; "
+        f"Scores on {_name_split(test)}{drawn}, which it never saw; "
         "intervals by drawing these again 1,000 times:\n\n" + "\n".join(rows)
+    )
+
+
+def _name_split(test: Card) -> str:
+    anew = " " in test["split"]
+    return (
+        f"{test['pictures']} pictures {test['split']}"
+        if anew
+        else (f"the {test['pictures']} pictures of its split `{test['split']}`")
     )
 
 
@@ -210,6 +239,8 @@ def main() -> None:
     for option in ("title", "source", "terms", "limits"):
         parser.add_argument(f"--{option}", default="")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--drawn-anew", type=int, default=0, metavar="SEED", help="judge it on a set drawn with this "
+                        "seed, where its own drawn set has no test split")  # fmt: skip
     parser.add_argument("--half", action="store_true", help="store numbers with 16 bits")
     said = parser.parse_args()
     trained = open_checkpoint(said.run)

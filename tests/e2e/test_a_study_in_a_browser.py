@@ -28,7 +28,7 @@ def fill(page: Page, label: str, value: str) -> None:
     field.press("Enter")
 
 
-def swipe_and_go_back_an_epoch(page: Page) -> str | None:
+def swipe_and_go_back_an_epoch(page: Page) -> str:
     """Open the pictures, move the handle, and return the epoch before the last, which is shown then."""
     page.get_by_role("tab", name="Pictures").click()
     handle = page.locator(".fovea-swipe input").first
@@ -39,9 +39,12 @@ def swipe_and_go_back_an_epoch(page: Page) -> str | None:
     assert "20%" in left.evaluate("each => each.style.clipPath")
     epoch = page.get_by_role("slider", name="After epoch")
     last = epoch.get_attribute("aria-valuetext")
+    assert last
     epoch.press("ArrowLeft")
-    expect(epoch).not_to_have_attribute("aria-valuetext", str(last))
-    return epoch.get_attribute("aria-valuetext")
+    expect(epoch).not_to_have_attribute("aria-valuetext", last)
+    moved = epoch.get_attribute("aria-valuetext")
+    assert moved
+    return moved
 
 
 def test_a_question_becomes_a_verdict_a_report_and_a_link(
