@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.data.dataset import Item
 from core.data.kept_arrays import BUDGET, ArrayFolder, Progress
-from core.data.raster import Pixels
+from core.data.raster import Pixels, even_light
 from core.errors import UserError
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -38,6 +38,7 @@ class Framing:
         shorter: The picture's shorter side is resized to this, then the centre is cut out; what sticks out is lost.
             0 squashes the whole picture into the square.
         filter: ``bilinear`` or ``bicubic``.
+        even: Whether the square's light is made that of all others (:func:`core.data.raster.even_light`).
 
     Raises:
         UserError: If the square would be larger than the resized picture, or the filter is unknown.
@@ -46,6 +47,7 @@ class Framing:
     side: int = 224
     shorter: int = 0
     filter: str = "bilinear"
+    even: bool = False
 
     def __post_init__(self) -> None:
         if self.side < 1 or (self.shorter and self.shorter < self.side):
@@ -58,6 +60,10 @@ class Framing:
 
     def frame(self, pixels: Pixels) -> Pixels:
         """Return the square ``(side, side, 3)`` of a picture ``(H, W, 3)``."""
+        square = self._cut(pixels)
+        return even_light(square) if self.even else square
+
+    def _cut(self, pixels: Pixels) -> Pixels:
         size = (self.side, self.side)
         if pixels.shape[:2] == size and self.shorter in {0, self.side}:
             return pixels

@@ -24,8 +24,8 @@ PRETRAIN = "pretrain"
 BLIND = ("byol-whole", "byol-head")
 """Arms that build on a pre-training."""
 SHARED = (
-    "backbone", "size", "resize", "validation", "hidden", "projection", "tau", "smallest_cut", "gallery", "device",
-    "precision", "memory_format",
+    "backbone", "size", "resize", "even_light", "validation", "hidden", "projection", "tau", "smallest_cut", "gallery",
+    "device", "precision", "memory_format",
 )  # fmt: skip
 """Knobs that a classifier's run hands on to the pre-training that it builds on."""
 

@@ -38,6 +38,11 @@ class ClassificationConfig(RunConfig):
         0, "Resize the shorter side to this and cut the square out of the middle; 0 squashes the whole picture into "
         "it.", low=0, high=2048, unit="pixels", group="Pictures", advanced=True,
     )  # fmt: skip
+    even_light: bool = knob(
+        False, "Give the middle of every picture the same mean and spread of brightness before the network sees it: "
+        "against other exposures, films and screens. Not where brightness itself tells the classes apart.",
+        group="Pictures", advanced=True,
+    )  # fmt: skip
     per_class: int = knob(0, "Train on at most this many pictures of each class; 0 takes all.", low=0, high=1_000_000,
                           unit="pictures", group="Data")  # fmt: skip
     weights: str = knob("pretrained", WEIGHTS_HELP, choices=WEIGHTS, group="Network")
@@ -62,6 +67,12 @@ class ClassificationConfig(RunConfig):
                                  group="Augmentation", advanced=True)  # fmt: skip
     label_smoothing: float = knob(0.0, "Share of the target spread over all classes while training.", low=0.0, high=0.5,
                                   advanced=True)  # fmt: skip
+
+    test_views: str = knob(
+        "one", "Average the answer over the picture and its mirror image, or over these and both enlarged by 9/7: "
+        "twice and five times the work. Used when a run is evaluated or tried, not while it trains.",
+        choices=("one", "mirror", "mirror-and-larger"), group="Prediction",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Hold the knobs against each other.

@@ -154,7 +154,8 @@ class PretrainSetup(ClassificationSetup):
         from core.data.kept_arrays import cache_folder
 
         return decode_all(
-            items, load_pixels, framing=Framing(round(LARGER * self.config.size)), key=key, folder=cache_folder(),
+            items, load_pixels, framing=Framing(round(LARGER * self.config.size), even=self.own.even_light),
+            key=key, folder=cache_folder(),
             progress=lambda done, all_of_them: say(f"Decoding pictures: {done} of {all_of_them}."),
         )  # fmt: skip
 

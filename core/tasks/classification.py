@@ -25,6 +25,8 @@ SCORES = MappingProxyType({each.key: each for each in (ACCURACY, ROC_AUC, MACRO_
 AUXILIARY_WEIGHT = 0.3
 """Of GoogLeNet's two auxiliary classifiers in the training loss (Szegedy et al., 2014, arXiv 1409.4842)."""
 SAMPLES = 8
+LARGER = 9 / 7
+"""Of the enlarged views: 288 pixels for 224."""
 MOST_ANSWERS = 4 << 20
 """Bytes of probabilities of a split above which they are not kept for every epoch."""
 
@@ -52,6 +54,7 @@ class ClassificationTask(Task):
         monitor: Score = ACCURACY,
         positive: int | None = None,
         label_smoothing: float = 0.0,
+        views: str = "one",
     ) -> None:
         """Join a network and its classes.
 
@@ -61,12 +64,15 @@ class ClassificationTask(Task):
             monitor: The score that decides which epoch is kept.
             positive: The class that is looked for, where there is one.
             label_smoothing: Share of the target that is spread evenly over all classes, 0 to 1; training only.
+            views: What the logits of an answer are the mean of: ``one`` picture, it and its ``mirror`` image, or
+                ``mirror-and-larger``, both of them and both enlarged, where the network takes other sizes.
         """
         self.network = network
         self.classes = tuple(classes)
         self.monitor = monitor
         self.positive = positive
         self.label_smoothing = label_smoothing
+        self.views = views
         self.temperature = 1.0
         """What the logits of answers are divided by; found on held-back pictures once a network is trained."""
         self._seen: tuple[NDArray[np.float32], NDArray[np.float16]] | None = None
@@ -129,8 +135,21 @@ class ClassificationTask(Task):
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
         """Return the probabilities ``(N, classes)`` of pictures ``(N, C, H, W)``."""
-        logits: Tensor = self.network(images)
-        return (logits.float() / self.temperature).softmax(dim=1)
+        return self._answer(self.network(images).float(), {"images": images})
+
+    def _answer(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the probabilities of pictures whose logits are known, with those of their other views."""
+        others = self._other_views(batch["images"]) if "images" in batch else ()
+        seen = [logits, *(self.network(each).float() for each in others)]
+        return (torch.stack(seen).mean(dim=0) / self.temperature).softmax(dim=1)
+
+    def _other_views(self, images: Tensor) -> Iterator[Tensor]:
+        if self.views == "one":
+            return
+        yield images.flip(-1)
+        if self.views == "mirror-and-larger" and not getattr(self.network, "only_size", None):
+            larger = F.interpolate(images, scale_factor=LARGER, mode="bicubic", align_corners=False)
+            yield from (larger, larger.flip(-1))
 
     def evaluate(self, batch: Batch, scores: ClassificationScores) -> NDArray[np.float32]:
         """Return the probabilities ``(N, classes)`` of a batch, scored against its ``labels``."""
@@ -142,10 +161,11 @@ class ClassificationTask(Task):
         )
         try:
             with torch.inference_mode():
-                answered = (self._logits(batch) / self.temperature).softmax(dim=1)
-                probs: NDArray[np.float32] = answered.cpu().numpy()
+                logits = self._logits(batch)
         finally:
             hook.remove()
+        with torch.inference_mode():
+            probs: NDArray[np.float32] = self._answer(logits, batch).cpu().numpy()
         scores.update(batch["names"], probs, batch["labels"].cpu().numpy(), seen[0])
         return probs
 

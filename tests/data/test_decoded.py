@@ -98,6 +98,23 @@ def test_a_picture_of_the_right_size_stays_as_it_is() -> None:
         np.testing.assert_array_equal(framing.frame(pixels), pixels)
 
 
+def test_other_light_gives_the_same_square() -> None:
+    rng = np.random.default_rng(4)
+    picture = rng.integers(60, 160, (96, 80, 3)).astype(np.uint8)
+    darker = (picture * 0.6 + 3).round().astype(np.uint8)
+    squares = [Framing(64, even=True).frame(each).astype(float) for each in (picture, darker)]
+    assert np.abs(squares[0] - squares[1]).mean() <= 2.5  # what rounding to whole numbers leaves
+    middle = squares[0][8:56, 8:56]
+    assert abs(middle.mean() - 122) < 1
+    assert abs(middle.std() - 55) < 2
+    framed = picture.copy()
+    framed[:6] = 255  # a light edge does not count
+    assert np.abs(Framing(64, even=True).frame(framed)[16:].astype(float) - squares[0][16:]).max() <= 1
+    empty = np.full((64, 64, 3), 200, np.uint8)
+    empty[::2] += 1
+    assert Framing(64, even=True).frame(empty).std() < 8
+
+
 def test_a_very_long_picture_is_never_enlarged_as_a_whole() -> None:
     framed = Framing(64, 64).frame(_scene(2, 20_000))
     assert framed.shape == (64, 64, 3)

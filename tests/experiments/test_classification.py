@@ -91,6 +91,29 @@ def test_number_formats_are_tried_on_stored_maps_and_not_on_stored_vectors(
         assert torch.equal(rest(features), ready.network(batch["features"], precomputed=True))
 
 
+def test_a_careful_answer_is_the_mean_over_views(surfaces: Path) -> None:
+    experiment, answers = find_experiment("aoi"), {}
+    for views in ("one", "mirror", "mirror-and-larger"):
+        changes = SMALL | {"weights": "random", "test_views": views}
+        setup = experiment.set_up(experiment.config(arm="lite0-frozen", data=str(surfaces), changes=changes))
+        torch.manual_seed(3)
+        network = setup.build_network().eval()
+        batch = next(iter(setup.build_split("", "val")))
+        task = setup.build_task(network, careful=True)
+        answers[views] = task.evaluate(batch, task.new_scores())
+        np.testing.assert_allclose(task.predict(batch["images"]).numpy(), answers[views], atol=1e-5)
+        plain = setup.build_task(network)
+        np.testing.assert_allclose(plain.evaluate(batch, plain.new_scores()), answers["one"], atol=1e-5)
+    images = batch["images"]
+    larger = torch.nn.functional.interpolate(images, scale_factor=9 / 7, mode="bicubic")
+    for views, seen in (("mirror", [images]), ("mirror-and-larger", [images, larger])):
+        with torch.inference_mode():
+            logits = [network(each) for one in seen for each in (one, one.flip(-1))]
+        expected = torch.stack(logits).mean(dim=0).softmax(dim=1).numpy()
+        np.testing.assert_allclose(answers[views], expected, atol=1e-5)
+        assert np.abs(answers[views] - answers["one"]).max() > 1e-4
+
+
 def test_a_frozen_network_does_not_move(surfaces: Path, tmp_path: Path) -> None:
     config = find_experiment("aoi").config(
         arm="lite0-frozen", recipe="quick", data=str(surfaces), changes=SMALL | {"flip": True, "epochs": 1}
