@@ -119,7 +119,10 @@ ROWS = [
     ),
     Row("blots", "reported", ("ssim", "l1", "psnr", "profile_correlation"), "blots_gel_bands", GELS, "val", "reported",
         {"validation": "0.2"}),
-    *(Row("landcover", arm, ("miou",)) for arm in ("lite0-unet", "lite0-unet-scratch", "deeplabv3", "fcn32s")),
+    *(Row("landcover", arm, ("miou",)) for arm in ("lite0-unet", "lite0-unet-scratch")),
+    Row("landcover", "deeplabv3", ("miou",),
+        changes={"weights": "random", "learning_rate": "0.001", "crop": "96", "crops": "8", "epochs": "16"}),
+    Row("landcover", "fcn32s", ("miou",), changes={"weights": "random"}),
     Row("byol", "pretrain", ("knn_accuracy",)),
     *(
         Row("byol", arm, BYOL_SCORES)

@@ -219,7 +219,7 @@ class Vessels(Experiment):
             "soft where they are shrunk or where two observers differ, for which 0.45 is the better threshold; eight "
             "views of a picture are averaged in the end.",
             {
-                "epochs": 16, "batch_size": 8, "learning_rate": 4e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
+                "epochs": 17, "batch_size": 8, "learning_rate": 8e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
                 "gradient_clip": 1.0, "average": 0.99, "diameter": 540, "patch": 96, "patches": 72,
                 "colour_shift": 0.15, "soft_masks": True, "threshold": 0.45, "test_flips": True, "test_turns": True,
             },

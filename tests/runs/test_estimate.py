@@ -8,9 +8,14 @@ import pytest
 from core.cli import main
 from core.experiments import find_experiment
 from core.runs.estimate import estimate
+from core.runs.launcher import launch, wait
+from core.runs.run import FINISHED
 from core.runs.store import RunStore
 from core.ui.train_start import say_estimate
 from tests.runs.test_worker import TINY
+
+FAIR = 4
+"""Factor by which seconds of work may differ from what they were estimated at, while other tests come and go."""
 
 pytestmark = pytest.mark.xdist_group("workers")
 
@@ -28,6 +33,19 @@ def test_an_estimate_counts_what_the_run_will_do(slug: str, drive: Path, tmp_pat
     assert found.validation > 0
     assert found.seconds == pytest.approx(found.preparation + 7 * (found.steps * found.step + found.validation))
     assert 100 < found.memory < 20_000
+
+
+def test_the_run_takes_the_steps_and_about_the_time_that_were_told(store: RunStore, drive: Path) -> None:
+    experiment = find_experiment("vessels")
+    longer = TINY | {"epochs": 4, "patch": 96, "patches": 24}
+    config = experiment.config(recipe="quick", data=str(drive), changes=longer)
+    told = estimate(experiment, config)
+    run = wait(store, launch(store, "vessels", config).id)
+    assert run.status == FINISHED, run.reason
+    assert run.progress.steps == told.epochs * told.steps
+    histories = [store.history(run.id, f"{part}/seconds") for part in ("train", "val")]
+    taken = sum(value for points in histories for _, value, _ in points)
+    assert taken / FAIR < told.epochs * (told.steps * told.step + told.validation) < taken * FAIR
 
 
 def test_an_estimate_records_nothing_and_is_told_by_page_and_command(
