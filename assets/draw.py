@@ -1,7 +1,15 @@
-"""Draw the pictures of this folder that come from our own generators: ``python assets/draw.py`` from the project."""
+"""Draw the pictures of this folder that come from our own generators.
+
+``python assets/draw.py`` draws all that have a function here; ``python assets/draw.py SLUG`` draws card and examples
+of an experiment from what its make_data draws.
+"""
 
 import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +30,7 @@ from core.data.synthetic_objects import draw_object  # noqa: E402
 from core.data.synthetic_pets import draw_pet  # noqa: E402
 from core.data.synthetic_scenes import draw_scene  # noqa: E402
 from core.data.two_views import FIRST_VIEW, SECOND_VIEW, render_view  # noqa: E402
+from core.experiments import find_experiment  # noqa: E402
 
 SIDE = 440
 
@@ -182,7 +191,37 @@ def draw_blots_examples(folder: Path) -> None:
             cv2.imwrite(str(folder / f"drawn_{number}_template_{name}.png"), grey)
 
 
-if __name__ == "__main__":
+def draw_from_data(slug: str, place: Path) -> None:
+    """Six pictures of an experiment's drawn set as its card, four as examples: of each class in turn."""
+    experiment = find_experiment(slug)
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "drawn"
+        experiment.make_data(drawn, n=experiment.fewest_pictures, seed=50)
+        found = experiment.open_folder(drawn)
+        pictures = [cv2.imread(str(item.image)) for item in _classes_in_turn(found.items("train"), 6)]
+    side = 160
+    tiles = [cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA) for each in (pictures * 6)[:6]]
+    sheet = np.concatenate([np.concatenate(tiles[row : row + 3], axis=1) for row in (0, 3)])
+    cv2.imwrite(str(place / f"{slug}.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    examples = place / "examples" / slug
+    examples.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures[:4], 1):
+        cv2.imwrite(str(examples / f"drawn_{number}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+
+def _classes_in_turn(items: Sequence[Any], most: int) -> list[Any]:
+    """Return up to so many items: the first of each class, then the second of each."""
+    seen: Counter[object] = Counter()
+    order = []
+    for number, item in enumerate(items):
+        label = getattr(item, "label", None)
+        order.append((seen[label], number))
+        seen[label] += 1
+    return [items[number] for _, number in sorted(order)[:most]]
+
+
+def draw_all() -> None:
+    """Draw all that have a function of their own."""
     draw_byol(HERE / "byol.jpg")
     draw_byol_examples(HERE / "examples" / "byol")
     draw_aoi(HERE / "aoi.jpg")
@@ -200,3 +239,11 @@ if __name__ == "__main__":
     draw_vessels(HERE / "vessels.jpg")
     draw_reconstruction(HERE / "reconstruction.jpg")
     draw_reconstruction_examples(HERE / "examples" / "reconstruction")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        for chosen in sys.argv[1:]:
+            draw_from_data(chosen, HERE)
+    else:
+        draw_all()

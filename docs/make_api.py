@@ -105,6 +105,8 @@ def _examples(slug: str, parameters: list[dict[str, Any]]) -> tuple[str, str]:
         first = shipped_checkpoints()[0]
         slug, model, example = first.experiment.slug, first.name, f"assets/examples/{first.experiment.slug}/"
     pictures = iter(sorted((PROJECT / example).glob("*.*g")))
+    if not list((PROJECT / example).glob("*.*g")):
+        raise SystemExit(f"There are no pictures in {example}; run python assets/draw.py {slug} first.")
     values: list[tuple[str, Any]] = []
     for each in parameters:
         name = each["parameter_name"]

@@ -32,14 +32,15 @@ def server(home: Path) -> object:
 
 
 def test_every_experiment_has_its_section() -> None:
-    assert set(SECTIONS) == {*(f"/{slug}" for slug in catalogue()), "/batch"}
+    assert set(SECTIONS) == {*(f"/{slug}" for slug in catalogue()), "/batch"}, "run python docs/make_api.py"
 
 
 def test_the_text_is_what_the_widgets_say(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "docs/make_api.py", "--print"], cwd=PROJECT, capture_output=True, text=True,
-        check=True, env=os.environ | {"FOVEA_HOME": str(tmp_path)},
+        check=False, env=os.environ | {"FOVEA_HOME": str(tmp_path)},
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert done.stdout == TEXT, "run python docs/make_api.py"
 
 

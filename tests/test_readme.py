@@ -33,8 +33,9 @@ def test_every_option_of_every_command_stands_in_the_readme() -> None:
 def test_every_experiment_arm_and_recipe_stands_in_the_readme() -> None:
     for slug, experiment in catalogue().items():
         row = next((line for line in README.splitlines() if line.startswith(f"| `{slug}` |")), "")
+        assert row, f"the table What can be trained has no row for {slug}; add | `{slug}` | question | arms | recipes |"
         for word in (*(arm.slug for arm in experiment.arms), *(recipe.slug for recipe in experiment.recipes)):
-            assert f"`{word}`" in row, f"{slug}: {word}"
+            assert f"`{word}`" in row, f"the row of {slug} in the table What can be trained does not name {word}"
 
 
 def test_the_measured_table_is_what_the_program_prints() -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from core.data.new_folder import fill_new_folder
-from core.data.raster import Pixels
 from core.errors import UserError
 
-Draw = Callable[[np.random.Generator, str], Pixels]
+if TYPE_CHECKING:
+    from core.data.raster import Pixels
+
+Draw = Callable[[np.random.Generator, str], "Pixels"]
 """Draws one picture ``(H, W, 3)`` uint8 of a class; all chance comes from the generator."""
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from core.config import RunConfig, knob
 from core.errors import UserError
 from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP
+from core.models.backbone_specs import BACKBONES
 
 SMALL_CNN = "small-cnn"
+TUNED = ("head", "last-stage", "all")
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,8 @@ class Way:
     """What an arm trains.
 
     Attributes:
-        backbone: Name in :data:`core.models.backbone_specs.BACKBONES`, or ``small-cnn``.
+        backbone: Name in :data:`core.models.backbone_specs.BACKBONES`, or ``small-cnn``; empty where
+            the setup builds another network itself.
         tuned: ``head``, ``last-stage`` or ``all``; the rest is held still.
         pretrained: Whether it starts from ImageNet weights; ``small-cnn`` never does.
     """
@@ -24,7 +27,12 @@ class Way:
     pretrained: bool = True
 
     def __post_init__(self) -> None:
-        """Nobody publishes weights of the small network."""
+        """Hold the names against the known ones; nobody publishes weights of the small network."""
+        if self.backbone not in ("", SMALL_CNN, *BACKBONES):
+            known = ", ".join((SMALL_CNN, *BACKBONES))
+            raise TypeError(f"A way's backbone was given as {self.backbone!r}; one of {known} is allowed.")
+        if self.tuned not in TUNED:
+            raise TypeError(f"A way's tuned was given as {self.tuned!r}; one of {', '.join(TUNED)} is allowed.")
         object.__setattr__(self, "pretrained", self.pretrained and self.backbone != SMALL_CNN)
 
 

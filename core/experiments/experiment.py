@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from core.experiments.setup import Setup
 
 SYNTHETIC = "synthetic"
+NEEDED = (
+    "title", "question", "kind", "config_type", "setup_type", "arms", "recipes", "reported", "data_help", "monitor",
+    "score_titles", "synthetic_pictures", "fewest_pictures",
+)  # fmt: skip
+"""What an entry has to say beside its slug."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ class Experiment(ABC):
         lower_is_better: Keys of the scores of which the smallest is best.
         loss_level: A value of the loss that deserves a line in its chart, and what it means; None where there is none.
         synthetic_pictures: How many pictures the drawn set has.
-        fewest_pictures: With how many of them the drawn set still has something of everything in each split.
+        fewest_pictures: With how many of them the drawn set still has something of everything in each split, the part
+            that is held back for validation included: of ``write_class_folders``, 3 of each class. Tests draw so many.
     """
 
     slug: ClassVar[str]
@@ -122,6 +128,26 @@ class Experiment(ABC):
     loss_level: ClassVar[tuple[float, str] | None] = None
     synthetic_pictures: ClassVar[int]
     fewest_pictures: ClassVar[int]
+
+    def __init_subclass__(cls) -> None:
+        """Hold an entry against what every entry has to say, so that a slip is told where it was made."""
+        super().__init_subclass__()
+        if not hasattr(cls, "slug"):
+            return  # what several entries share
+        if missing := [name for name in NEEDED if not hasattr(cls, name)]:
+            raise TypeError(f"{cls.__name__} does not say {', '.join(missing)}; see the docstring of Experiment.")
+        arms = {arm.slug for arm in cls.arms}
+        for recipe in cls.recipes:
+            if strange := sorted(set(recipe.by_arm) - arms):
+                raise TypeError(
+                    f"{cls.__name__}: the recipe {recipe.slug} has values for {', '.join(strange)}, but the arms are "
+                    f"{', '.join(sorted(arms))}."
+                )
+            try:
+                for arm in cls.arms:
+                    cls.config_type.from_values({**recipe.values_for(arm.slug), "arm": arm.slug})
+            except UserError as error:
+                raise TypeError(f"{cls.__name__}: the recipe {recipe.slug} cannot be used. {error}") from error
 
     def config(
         self, *, arm: str = "", recipe: str = "", data: str = "", seed: int = 0,

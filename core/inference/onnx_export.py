@@ -123,7 +123,10 @@ def prepared_examples(predictor: Predictor) -> list[Tensor]:
     folder = PROJECT / "assets" / "examples" / predictor.setup.experiment.slug
     paths = sorted(folder.glob("*.*g"))
     if not paths:
-        raise UserError(f"There are no example pictures in {folder} to hold the ONNX network against PyTorch on.")
+        raise UserError(
+            f"There are no example pictures in {folder} to hold the ONNX network against PyTorch on; "
+            f"python assets/draw.py {folder.name} draws some."
+        )
     if isinstance(predictor, TranslationPredictor):
         from core.data.blot_pictures import join_templates  # noqa: PLC0415 - of one kind alone
 

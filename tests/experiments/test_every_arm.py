@@ -11,11 +11,13 @@ import pytest
 import torch
 
 from core.config import RunConfig
+from core.data.classified import train_and_validation_by_class
 from core.data.pictures import Picture
 from core.engine.checkpoint import load_card
 from core.engine.device import Compute
 from core.engine.trainer import Outcome, Trainer
 from core.experiments import catalogue, find_experiment
+from core.experiments.classification import ClassificationExperiment
 from core.experiments.setup import Setup
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import evaluate
@@ -98,6 +100,28 @@ def halves() -> Picture:
 
 def finite(values: dict[str, float]) -> Iterator[float]:
     return (value for value in values.values() if math.isfinite(value))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "slug", [slug for slug, each in catalogue().items() if isinstance(each, ClassificationExperiment)]
+)
+def test_the_fewest_pictures_have_every_class_in_every_part(slug: str, drawn: DrawnSets) -> None:
+    missing = parts_without_a_class(drawn.of(slug), find_experiment(slug))
+    assert not missing, f"{slug}: fewest_pictures is too low: {missing}; give a larger number"
+
+
+def parts_without_a_class(folder: Path, experiment: Any) -> list[str]:
+    """Return in words which class is missing from what is trained, validated or tested on."""
+    found = experiment.open_folder(folder)
+    training, held = train_and_validation_by_class(found, experiment.config(recipe="quick").validation)
+    parts = {"training": training, "validation": held, "test": found.splits.get("test") or training}
+    return [
+        f"no {name} in {part}"
+        for part, items in parts.items()
+        for label, name in enumerate(found.classes)
+        if label not in {item.label for item in items}
+    ]
 
 
 @pytest.mark.slow
