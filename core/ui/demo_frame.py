@@ -90,8 +90,9 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
         [NO_SECOND, *shipped], value="", label="Second model, to compare", allow_custom_value=True,
         info="Both answer the same picture: by swipe, side by side, and where they differ.",
     )  # fmt: skip
-    drawn = gr.Markdown(say_drawn(str(model.value or "")), elem_classes="notes")
-    model.change(say_drawn, model, drawn, api_visibility="private", queue=False)
+    known = say_drawn(str(model.value or ""))
+    drawn = gr.Markdown(known, visible=bool(known), elem_classes="notes")
+    model.change(_show_drawn, model, drawn, api_visibility="private", queue=False)
     boxes = tuple(
         PictureInput(label=label, sources=["upload", "clipboard", "webcam"], height=300 if len(pictures) == 1 else 220)
         for label in pictures
@@ -109,6 +110,11 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
 def say_drawn(model: str | None) -> str:
     """Return what is to be expected of a model that knows drawn pictures alone; empty for others."""
     return DRAWN_MODEL if model and learnt_from_drawn(model) else ""
+
+
+def _show_drawn(model: str | None) -> Any:
+    text = say_drawn(model)
+    return gr.Markdown(text, visible=bool(text))
 
 
 @contextmanager
@@ -245,9 +251,10 @@ def asker(experiment: Experiment, picture: str | bytes | None) -> Callable[[str,
         source = source_of(picture)
         predictor, own = choose_predictor(experiment, model), is_example(experiment, source)
         prediction = predictor.predict_file(source, trusted=trusted or own)
-        if own and prediction.doubt:
-            return replace(prediction, doubt="", notes=(*prediction.notes, DRAWN))
-        return prediction
+        if not own:
+            return prediction
+        said = () if learnt_from_drawn(predictor.checkpoint.name) else (DRAWN,)
+        return replace(prediction, doubt="", notes=(*prediction.notes, *said))
 
     return ask_of
 

@@ -11,7 +11,7 @@ DRAWN = (
     "This example is drawn, and the model learnt from real pictures: it shows how the page works, not how good the "
     "model is."
 )
-"""Said with the answer where a model would doubt an example of our own."""
+"""Said with the answer of a model that learnt from real pictures to an example of our own."""
 
 
 def list_examples(experiment: Experiment, boxes: int) -> list[list[str]]:

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.pictures import read_picture
 from core.experiments import catalogue
 from core.inference.checkpoints import shipped_checkpoints
 from core.paths import PROJECT
 from core.ui.demo_frame import say_drawn
 from core.ui.demos import build_demo
 from core.ui.examples import DRAWN, is_example, list_examples
-from core.ui.model_choice import list_shipped, open_predictor
+from core.ui.model_choice import list_shipped
 from core.ui.picture_input import PictureInput
 
 FIRST = {
@@ -87,8 +86,7 @@ def test_an_example_of_our_own_is_answered_without_a_warning_and_a_copy_of_it_is
     model = list_shipped(experiment)[0][1]
     found = ask(demo, slug, str(drawn), model, *settings)
     assert found[-5] == "", "the warning"
-    check = open_predictor(model).doubt(read_picture(drawn))
-    assert any(DRAWN in each for each in found if isinstance(each, str)) == bool(check)
+    assert any(DRAWN in each for each in found if isinstance(each, str))
     changed = tmp_path / drawn.name
     Image.open(drawn).save(changed, quality=60)
     assert is_example(experiment, drawn)
