@@ -94,9 +94,9 @@ def draw_pets(path: Path) -> None:
 
 
 def draw_pets_examples(folder: Path) -> None:
-    """Three drawn animals: a cat on sand, a dog on a cushion, a cat on boards."""
+    """Three drawn animals that the shipped model, which learnt from photographs of cats, finds: a cat, two dogs."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate((67, 71, 76), 1):
+    for number, seed in enumerate((107, 71, 121), 1):
         bgr = cv2.cvtColor(draw_pet(np.random.default_rng(seed)).image, cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(folder / f"drawn_{number}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])
 

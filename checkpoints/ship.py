@@ -3,7 +3,8 @@
     python checkpoints/ship.py RUN vessels/chase --data FOLDER --kind "a fundus photograph" --title "…" --source "…"
         --terms "…" --limits "…"
 
-The card names the data set instead of its folder, so that nothing of this machine is in it, and no picture is kept.
+The card names the data set instead of its folder, so that nothing of this machine is in it, and no photograph is kept:
+a model that carries pictures to show as the nearest ones ships only if these are drawn.
 What was trained is stored; published weights that stayed as they are come from the package that brings them.
 Probabilities of a classifier are calibrated on what the run held back. The test split is read here, once, for the
 final numbers.
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from core.cli import open_checkpoint
 from core.engine.borrowed import find_borrowed
 from core.engine.checkpoint import WEIGHTS, Card, load_weights, save_checkpoint
+from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.experiment import SYNTHETIC
 from core.inference.calibration import calibrate, calibration_of
@@ -39,6 +41,7 @@ SHOWN = (
     "specificity", "roc_auc", "pr_auc", "cldice", "calibration_error", "knn_accuracy", "psnr", "ssim", "l1",
     "profile_correlation",
 )  # fmt: skip
+CARRIES_PICTURES = "neighbours"
 FACTS = ("commit", "device", "fingerprint", "machine", "packages", "python")
 
 
@@ -229,6 +232,17 @@ def store(trained: Checkpoint, folder: Path, card: Card, *, half: bool) -> Card:
     return card
 
 
+def refuse_photographs(trained: Checkpoint) -> None:
+    """Refuse a model that carries its training pictures, unless they are drawn.
+
+    Raises:
+        UserError: If it does.
+    """
+    data = str(trained.card["config"]["data"])
+    if trained.kind == CARRIES_PICTURES and data != SYNTHETIC:
+        raise UserError(f"{trained.name} carries pictures of {data} to show as the nearest ones; only drawn ones ship.")
+
+
 def main() -> None:
     """Ship one run, or renew the input check of a checkpoint that ships already."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -245,6 +259,7 @@ def main() -> None:
     said = parser.parse_args()
     trained = open_checkpoint(said.run)
     experiment = find_experiment(trained.card["experiment"])
+    refuse_photographs(trained)
     if said.run == said.name:
         card = dict(trained.card) | ({"limits": said.limits} if said.limits else {})
     else:

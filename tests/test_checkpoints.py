@@ -1,17 +1,23 @@
-"""What ships: small, whole, told in full, and without a picture."""
+"""What ships: small, whole, told in full, and without a photograph."""
 
+import argparse
 import importlib.util
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from safetensors import safe_open
 
 from core.engine.checkpoint import CARD, WEIGHTS
+from core.errors import UserError
+from core.experiments import catalogue
 from core.inference.checkpoints import Checkpoint, shipped_checkpoints
 from core.inference.input_check import INPUT, InputCheck
 from core.paths import PROJECT, checkpoints_folder
 
 SHIPPED = shipped_checkpoints()
+SCORED_ANEW = {"landcover/drawn": "miou", "objects/drawn": "accuracy"}
 REAL = {"aoi/neu", "chest/kermany", "pets/cats", "vessels/chase"}
 
 
@@ -68,5 +74,38 @@ def test_what_is_published_is_not_stored_again(checkpoint: Checkpoint) -> None:
     with safe_open(checkpoint.folder / WEIGHTS, framework="np") as kept:
         stored = [name for name in kept.keys() if name.startswith(borrowed["module"])]  # noqa: SIM118 - not a dict
     assert borrowed["tensors"] > 0
-    if checkpoint.kind == "classification":
+    if checkpoint.card["config"]["arm"].endswith(("-frozen", "-fixed")):
         assert stored == [], "its backbone was held still as a whole"
+
+
+def test_every_experiment_has_something_to_answer_with() -> None:
+    assert {each.experiment.slug for each in SHIPPED} == set(catalogue())
+
+
+@pytest.mark.parametrize(("name", "score"), SCORED_ANEW.items())
+def test_sets_without_a_test_split_are_judged_on_pictures_drawn_anew(name: str, score: str) -> None:
+    (checkpoint,) = [each for each in SHIPPED if each.name == name]
+    test = checkpoint.card["test"]
+    assert test["split"] == "drawn anew with seed 7"
+    assert f"{test['pictures']} pictures drawn anew" in (checkpoint.folder / "README.md").read_text(encoding="utf-8")
+    assert abs(test["scores"][score] - checkpoint.card["validation"][score]) < 0.1, "it learnt no picture by heart"
+
+
+def test_a_judgement_on_pictures_drawn_anew_never_sees_those_of_the_training(program: ModuleType) -> None:
+    (checkpoint,) = [each for each in SHIPPED if each.name == "landcover/drawn"]
+    said = argparse.Namespace(drawn_anew=7, data="synthetic", split="test")
+    drawn = checkpoint.experiment.open_data("synthetic")
+    own = {each.image.read_bytes() for part in ("train", "val") for each in drawn.items(part)}
+    with program.judged_on(checkpoint, said) as (folder, split, called):
+        items = checkpoint.experiment.open_data(folder).items(split)
+        assert own.isdisjoint(each.image.read_bytes() for each in items)
+        assert called == checkpoint.card["test"]["split"]
+    assert not Path(folder).exists()
+
+
+def test_a_model_that_carries_photographs_is_not_shipped(program: ModuleType) -> None:
+    (checkpoint,) = [each for each in SHIPPED if each.name == "byol/drawn"]
+    program.refuse_photographs(checkpoint)
+    config = checkpoint.card["config"] | {"data": "office"}
+    with pytest.raises(UserError, match="only drawn ones ship"):
+        program.refuse_photographs(replace(checkpoint, card=checkpoint.card | {"config": config}))

@@ -22,7 +22,8 @@ MANY = "many"
 EMPTY = "Give pictures: drop several files, or a ZIP of them."
 SHOWN_ROWS = 200
 """So many rows are shown on the page; the CSV has all."""
-FIRST = ("image", "error", "class", "share")
+FIRST = ("image", "class", "share", "psnr", "error", "warning")
+"""The answer first: a long reason would push it out of sight."""
 Progress = Callable[..., Any]
 PROGRESS = gr.Progress()
 """As a default value it asks Gradio for the bar of the request itself."""
@@ -44,9 +45,9 @@ def build_batch_tab(demo: gr.Blocks) -> None:
         with gr.Column(scale=3, min_width=300):
             said = gr.Markdown(EMPTY, elem_classes="notes")
             with gr.Row():
-                table = gr.File(label="Scores (CSV)", interactive=False, height=90)
-                masks = gr.File(label="Results as pictures (ZIP)", interactive=False, height=90)
-            rows = gr.Dataframe(headers=list(FIRST), label="Rows", interactive=False, wrap=True, max_height=460)
+                table = gr.File(label="Scores (CSV)", interactive=False, height=90, min_width=240)
+                masks = gr.File(label="Results as pictures (ZIP)", interactive=False, height=90, min_width=240)
+            rows = gr.Dataframe(headers=["image"], label="Rows", interactive=False, wrap=True, max_height=460)
 
     def predict(files: list[str] | None, experiment: str, model: str, progress: Progress = PROGRESS) -> tuple[Any, ...]:
         """Predict many pictures at once.
@@ -87,6 +88,8 @@ class _Done:
         said = f"{len(rows) - refused} of {len(rows)} pictures were predicted."
         if refused:
             said += f" {refused} could not be: the column error says why."
+        if doubted := sum(bool(row.get("warning")) for row in rows):
+            said += f" {doubted} {'looks' if doubted == 1 else 'look'} wrong for it: the column warning says why."
         if len(rows) > SHOWN_ROWS:
             said += f" The first {SHOWN_ROWS} rows are shown; the CSV has all."
         self.shown = said, _shown(rows[:SHOWN_ROWS])

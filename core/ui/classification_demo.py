@@ -22,6 +22,7 @@ from core.ui.demo_frame import (
     round_times,
     say_times,
 )
+from core.ui.picture_output import build_gallery
 
 NOTHING = (None, None, EMPTY, None, None)
 
@@ -38,9 +39,9 @@ def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             False, label=f"Show the {SHOWN} most similar training pictures",
             info="Where the data set is on this machine. The first time it takes a while, to look through it.",
         )  # fmt: skip
-        nearest = gr.Gallery(
-            label="Most similar training pictures, with class and cosine", columns=6, height=190, format="jpeg",
-            object_fit="contain", interactive=False, visible=False,
+        nearest = build_gallery(
+            "Most similar training pictures, with class and cosine", columns=6, height=190, format="jpeg",
+            visible=False, elem_classes="samples",
         )  # fmt: skip
         compared = build_comparison()
 

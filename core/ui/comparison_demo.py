@@ -7,6 +7,7 @@ import gradio as gr
 
 from core.data.raster import shrink_to
 from core.inference.comparing import Compared
+from core.ui.picture_output import build_gallery, build_picture
 
 SHOWN_SIDE = 1200
 NONE = (None, None, None, "")
@@ -28,25 +29,22 @@ class ComparisonPlace:
 
 def build_comparison() -> ComparisonPlace:
     """Lay it out, hidden; must be called inside ``gr.Blocks``."""
+    heading = gr.Markdown("#### Two models on this picture", visible=False)
     said = gr.Markdown("", elem_classes="notes")  # outside, because what is hidden with its parent tells no change
-    with gr.Column(visible=False) as whole:
-        gr.Markdown("#### Two models on this picture")
-        with gr.Tabs():
-            with gr.Tab("Swipe"):
-                swipe = gr.ImageSlider(
-                    label="First model | second model: drag the line", format="jpeg", slider_position=50,
-                    interactive=False, max_height=620,
-                )  # fmt: skip
-            with gr.Tab("Side by side"):
-                beside = gr.Gallery(
-                    label="First model, second model", columns=2, object_fit="contain", interactive=False,
-                    format="jpeg", preview=False,
-                )  # fmt: skip
-            with gr.Tab("Where they differ"):
-                difference = gr.Image(
-                    label="Where they differ (masks, maps and pictures)", format="png", interactive=False, height=620
-                )
-    said.change(lambda text: gr.Column(visible=bool(text)), said, whole, api_visibility="private", queue=False)
+    with gr.Column(visible=False) as whole, gr.Tabs():
+        with gr.Tab("Swipe"):
+            swipe = gr.ImageSlider(
+                label="First model | second model: drag the line", format="jpeg", slider_position=50,
+                interactive=False, max_height=620,
+            )  # fmt: skip
+        with gr.Tab("Side by side"):
+            beside = build_gallery("First model, second model", columns=2, format="jpeg", preview=False)
+        with gr.Tab("Where they differ"):
+            difference = build_picture("Where they differ (masks, maps and pictures)", kind="png")
+    said.change(
+        lambda text: (gr.Markdown(visible=bool(text)), gr.Column(visible=bool(text))), said, [heading, whole],
+        api_visibility="private", queue=False,
+    )  # fmt: skip
     return ComparisonPlace((swipe, beside, difference, said), whole)
 
 

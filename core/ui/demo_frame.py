@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,16 +12,20 @@ from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.comparing import compare
 from core.inference.predictor import DoubtError, Prediction, Predictor
-from core.paths import PROJECT
 from core.public import hide_places
 from core.ui.comparison_demo import NONE, ComparisonPlace, show_comparison
-from core.ui.model_choice import first_choice, list_choices, list_shipped, open_predictor
+from core.ui.examples import DRAWN, is_example, list_examples
+from core.ui.model_choice import first_choice, learnt_from_drawn, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
 from core.ui.zero_gpu import lend_gpu
 
 ResultT = TypeVar("ResultT")
 NO_SECOND = ("None", "")
 WITHHELD = "No answer is shown, because the picture looks wrong. Tick *Use it all the same* to see it."
+DRAWN_MODEL = (
+    "This model learnt from drawn pictures alone: it shows how things work, not what is possible. Expect little of it "
+    "on real pictures; train one on your own."
+)
 AT_ONCE = 2
 """Requests of one experiment that are worked on at a time: one is read or drawn while another is in the network. Each
 experiment has a queue of its own, so that a long answer of one does not hold up the others."""
@@ -86,6 +90,9 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
         [NO_SECOND, *shipped], value="", label="Second model, to compare", allow_custom_value=True,
         info="Both answer the same picture: by swipe, side by side, and where they differ.",
     )  # fmt: skip
+    known = say_drawn(str(model.value or ""))
+    drawn = gr.Markdown(known, visible=bool(known), elem_classes="notes")
+    model.change(_show_drawn, model, drawn, api_visibility="private", queue=False)
     boxes = tuple(
         PictureInput(label=label, sources=["upload", "clipboard", "webcam"], height=300 if len(pictures) == 1 else 220)
         for label in pictures
@@ -93,11 +100,21 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
     run = gr.Button(verb, variant="primary")
     doubt = gr.Markdown("", visible=False, elem_classes="doubt")
     trusted = gr.Checkbox(False, label="Use it all the same", visible=False)
-    rows = _examples(experiment, len(boxes))
+    rows = list_examples(experiment, len(boxes))
     examples = gr.Examples(rows, list(boxes), label="Examples (drawn)") if rows else None
     if experiment.caution:
         gr.Markdown(experiment.caution, elem_classes="caution")
     return Question(model, boxes, run, examples, second, doubt, trusted)
+
+
+def say_drawn(model: str | None) -> str:
+    """Return what is to be expected of a model that knows drawn pictures alone; empty for others."""
+    return DRAWN_MODEL if model and learnt_from_drawn(model) else ""
+
+
+def _show_drawn(model: str | None) -> Any:
+    text = say_drawn(model)
+    return gr.Markdown(text, visible=bool(text))
 
 
 @contextmanager
@@ -122,13 +139,6 @@ def build_swipe(
 def build_times() -> gr.JSON:
     """Return the place of the milliseconds, which only the API shows."""
     return gr.JSON(label="Milliseconds", visible=False)
-
-
-def _examples(experiment: Experiment, boxes: int) -> list[list[str]]:
-    """Return the example pictures by sorted name, as many to a row as there are boxes."""
-    folder = PROJECT / "assets" / "examples" / experiment.slug
-    paths = [str(path) for path in sorted(folder.glob("*.*g"))]
-    return [paths[start : start + boxes] for start in range(0, len(paths) - boxes + 1, boxes)]
 
 
 def join(
@@ -169,8 +179,7 @@ def join(
         renewed.then(predict_when_whole, api_visibility="private", trigger_mode="always_last", **asked)
     if question.examples is not None:
         example = question.examples.load_input_event
-        # An example is drawn here: it is answered, whatever the check says of a drawn picture.
-        renewed = example.then(_trust, None, question.trusted, api_visibility="private", queue=False)
+        renewed = example.then(_forget_trust, None, question.trusted, api_visibility="private", queue=False)
         renewed.then(predict, api_visibility="private", **asked)
     for box in question.pictures:
         box.clear(lambda: nothing, None, outputs, api_visibility="private", queue=False)
@@ -191,10 +200,6 @@ def join(
 
 def _forget_trust() -> Any:
     return gr.Checkbox(False, visible=False)
-
-
-def _trust() -> Any:
-    return gr.Checkbox(True)
 
 
 def _show_doubt(text: str) -> tuple[Any, Any]:
@@ -241,9 +246,17 @@ def asker(experiment: Experiment, picture: str | bytes | None) -> Callable[[str,
     Raises:
         UserError: When called, if there is no picture, it cannot be read, or there is no such model.
     """
-    return lambda model, trusted: choose_predictor(experiment, model).predict_file(
-        source_of(picture), trusted=trusted
-    )  # fmt: skip
+
+    def ask_of(model: str, trusted: bool) -> Any:
+        source = source_of(picture)
+        predictor, own = choose_predictor(experiment, model), is_example(experiment, source)
+        prediction = predictor.predict_file(source, trusted=trusted or own)
+        if not own:
+            return prediction
+        said = () if learnt_from_drawn(predictor.checkpoint.name) else (DRAWN,)
+        return replace(prediction, doubt="", notes=(*prediction.notes, *said))
+
+    return ask_of
 
 
 def source_of(picture: str | bytes | None, empty: str = EMPTY) -> Path | bytes:

@@ -13,6 +13,7 @@ from core.experiments import catalogue
 from core.public import MIB, OFF, public_limits
 from core.ui.batch_demo import MANY, build_batch_tab
 from core.ui.classification_demo import build_classification_tab
+from core.ui.embedding import FIT
 from core.ui.neighbours_demo import build_neighbours_tab
 from core.ui.reconstruction_demo import build_reconstruction_tab
 from core.ui.segmentation_demo import build_segmentation_tab
@@ -37,9 +38,23 @@ STYLE = """
 .share input, .share textarea {font-size: 1.9rem !important; line-height: 1.2 !important; font-weight: 600}
 .caution, .notes {opacity: .8; font-size: .95rem}
 .doubt {border-left: 4px solid #e8a33d; background: #e8a33d22; padding: .5rem .8rem !important; border-radius: 6px}
-.samples .grid-wrap {padding-top: 2.4rem}
+.doubt .doubt {border: 0; background: none; padding: 0 !important}
+input[role=combobox] {text-overflow: ellipsis; padding-right: 2rem !important}
+.tab-wrapper .tab-container button {padding: 0 9px}
+footer .divider {display: none}
+.legend table, .legend td {border-color: #94a3b855 !important}
+@media (max-width: 640px) {
+  .shown {height: auto !important; max-height: 620px}
+  .tab-wrapper {height: auto !important}
+  .tab-container[role=tablist] {height: auto !important; flex-wrap: wrap}
+}
+.grid-wrap {padding-top: 2.4rem !important}
+.samples .caption-label {font-size: .72rem; max-width: 100%; padding: 1px 4px}
 .samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)) !important}
 """
+
+NARROW = "<style>@media (max-width: 640px) {gradio-app .gradio-container > .main {padding: 8px !important}}</style>"
+"""Gradio puts what holds a style of its own before the rules above, so that they cannot reach what is around it."""
 
 
 def build_demo() -> gr.Blocks:
@@ -84,6 +99,7 @@ def mount_options() -> dict[str, Any]:
     return {
         "theme": theme,
         "css": STYLE,
+        "head": FIT + NARROW,
         "max_file_size": most,
         "mcp_server": serves_mcp(),
         "allowed_paths": [],

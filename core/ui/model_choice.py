@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from core.errors import UserError
-from core.experiments.experiment import Experiment
+from core.experiments.experiment import SYNTHETIC, Experiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
 from core.inference.kept import KeptPredictors
 from core.inference.kinds import load_predictor
@@ -35,6 +35,16 @@ def _label(experiment: Experiment, run: Run) -> str:
 def first_choice(experiment: Experiment) -> str:
     """Return the checkpoint to use where none was chosen; empty if there is none."""
     return next((name for _, name in list_choices(experiment)), "")
+
+
+def learnt_from_drawn(name: str) -> bool:
+    """Say whether a shipped checkpoint or a run was trained on drawn pictures alone; False for what is unknown."""
+    try:
+        shipped = [each.card["config"] for each in shipped_checkpoints() if each.name == name]
+        config = shipped[0] if shipped else RunStore().get(name).config
+    except UserError:
+        return False
+    return bool(config.get("data") == SYNTHETIC)
 
 
 def open_predictor(name: str) -> Predictor:

@@ -21,6 +21,7 @@ from core.ui.demo_frame import (
     round_times,
     say_times,
 )
+from core.ui.picture_output import build_gallery
 
 VOTES = (
     "The share is of the 20 nearest pictures' votes, nearer ones counting more. It is no probability: the network was "
@@ -33,10 +34,9 @@ TAUGHT = "This model was taught classes: the shares are its probabilities, and i
 def build_neighbours_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
     with beside_question(experiment) as question:
-        nearest = gr.Gallery(
-            label="Nearest pictures, with class and cosine", columns=5, height=320, object_fit="contain",
-            interactive=False, format="jpeg",
-        )  # fmt: skip
+        nearest = build_gallery(
+            "Nearest pictures, with class and cosine", columns=5, height=320, format="jpeg", elem_classes="samples"
+        )
         classes = gr.Label(label="Classes", num_top_classes=5)
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()

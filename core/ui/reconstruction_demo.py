@@ -21,6 +21,7 @@ from core.ui.demo_frame import (
     round_times,
     say_times,
 )
+from core.ui.picture_output import build_picture
 
 SHOWN_SIDE = 1200
 NOTHING = (None, None, None, "", None, EMPTY)
@@ -33,13 +34,9 @@ def build_reconstruction_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             with gr.Tab("Result"):
                 both = build_swipe(position=50)
             with gr.Tab("Difference"):
-                difference = gr.Image(
-                    label=f"Difference ×{DIFFERENCE_SCALE}, black 0", format="jpeg", interactive=False, height=620
-                )
+                difference = build_picture(f"Difference ×{DIFFERENCE_SCALE}, black 0")
             with gr.Tab("Bypass"):
-                emptied = gr.Image(
-                    label="Result with the bottleneck emptied", format="jpeg", interactive=False, height=620
-                )
+                emptied = build_picture("Result with the bottleneck emptied")
         score = gr.Textbox(
             label="Likeness to the picture", interactive=False, elem_classes="share", max_lines=1
         )  # fmt: skip

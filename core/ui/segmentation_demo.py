@@ -20,6 +20,7 @@ from core.ui.demo_frame import (
     round_times,
     say_times,
 )
+from core.ui.picture_output import build_picture
 from core.ui.segmentation_view import SegmentationView
 
 NOTHING = (None, None, "", None, EMPTY, None, None, None)
@@ -37,14 +38,9 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             with gr.Tab("Overlay"):
                 overlay = build_swipe(position=40)
             with gr.Tab("Probability"):
-                probability = gr.Image(
-                    label="Black 0, pale yellow 1", format="jpeg", interactive=False, height=620
-                )  # fmt: skip
+                probability = build_picture("Black 0, pale yellow 1")
             with gr.Tab("Cut-out", visible=not experiment.thin):
-                cutout = gr.Image(
-                    label="Transparent background, at most 1,200 pixels: save it as PNG by the arrow", format="png",
-                    image_mode="RGBA", interactive=False, height=620,
-                )  # fmt: skip
+                cutout = build_picture("Transparent PNG, at most 1,200 pixels", kind="png", image_mode="RGBA")
         threshold = gr.Slider(
             0.01, 0.99, 0.5, step=0.01, label="Threshold",
             info="Probability from which a pixel counts as foreground. Moving it does not run the network again.",

@@ -22,6 +22,7 @@ from core.ui.demo_frame import (
     round_times,
     say_times,
 )
+from core.ui.picture_output import build_picture
 
 SHOWN_SIDE = 1200
 NOTHING = (None, None, "", None, None, EMPTY)
@@ -38,11 +39,8 @@ def build_semantic_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             with gr.Tab("Overlay"):
                 overlay = build_swipe(position=40)
             with gr.Tab("Map"):
-                coloured = gr.Image(
-                    label="A colour for each class: save it as indexed PNG by the arrow", format="png",
-                    image_mode=None, interactive=False, height=620,
-                )  # fmt: skip
-        legend = gr.HTML("", label="Shares of the picture")
+                coloured = build_picture("Class numbers as indexed PNG", kind="png", image_mode=None)
+        legend = gr.HTML("", label="Shares of the picture", elem_classes="legend")
         said = gr.Markdown(EMPTY, elem_classes="notes")
         shares = gr.JSON(label="Shares", visible=False)
         milliseconds = build_times()

@@ -20,6 +20,7 @@ from core.ui.demo_frame import (
     say_times,
     source_of,
 )
+from core.ui.picture_output import build_gallery, build_picture
 
 SHOWN_SCALE = 8
 BOXES = ("Template 1: lanes", "Template 2: bands")
@@ -30,15 +31,12 @@ NOTHING = (None, None, None, EMPTY)
 def build_translation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
     with beside_question(experiment, pictures=BOXES) as question:
-        generated = gr.Image(label="Drawn without noise", format="png", interactive=False, height=420)
+        generated = build_picture("Drawn without noise", kind="png", height=420)
         samples = gr.Slider(
             0, MOST_SAMPLES, 4, step=1, label="Samples",
             info="Further blots from the same templates, each with other noise; none where the network has none.",
         )  # fmt: skip
-        others = gr.Gallery(
-            label="Drawn with noise", format="png", height=300, object_fit="contain", interactive=False,
-            elem_classes="samples",
-        )  # fmt: skip
+        others = build_gallery("Drawn with noise", format="png", height=300, elem_classes="samples")
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
         compared = build_comparison()

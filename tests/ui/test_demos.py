@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.experiments import catalogue
+from core.inference.checkpoints import shipped_checkpoints
 from core.paths import PROJECT
+from core.ui.demo_frame import say_drawn
 from core.ui.demos import build_demo
+from core.ui.examples import DRAWN, is_example, list_examples
+from core.ui.model_choice import list_shipped
+from core.ui.picture_input import PictureInput
 
 FIRST = {
     "aoi": ["picture", "model"],
@@ -71,6 +77,22 @@ def test_an_answer_to_a_wrong_picture_is_withheld_until_somebody_insists(demo: g
     assert warning.startswith(DOUBT)
 
 
+@pytest.mark.parametrize("slug", ["aoi", "chest", "pets", "vessels"])
+def test_an_example_of_our_own_is_answered_without_a_warning_and_a_copy_of_it_is_not_known(
+    demo: gr.Blocks, slug: str, tmp_path: Path
+) -> None:
+    experiment, settings = catalogue()[slug], [0.5] if slug in ("pets", "vessels") else []
+    drawn = Path(list_examples(experiment, 1)[0][0])
+    model = list_shipped(experiment)[0][1]
+    found = ask(demo, slug, str(drawn), model, *settings)
+    assert found[-5] == "", "the warning"
+    assert any(DRAWN in each for each in found if isinstance(each, str))
+    changed = tmp_path / drawn.name
+    Image.open(drawn).save(changed, quality=60)
+    assert is_example(experiment, drawn)
+    assert not is_example(experiment, changed)
+
+
 def test_an_x_ray_is_answered_with_its_threshold_explained_and_compared(demo: gr.Blocks) -> None:
     drawn = str(sorted((PROJECT / "assets" / "examples" / "chest").glob("*.jpg"))[0])
     found = ask(demo, "chest", drawn, "chest/kermany", "chest/kermany", True, True, False)
@@ -104,3 +126,15 @@ def test_vessels_are_measured_and_pets_cut_out(demo: gr.Blocks) -> None:
     assert lines is None
     assert cutout.shape == (*view.pixels.shape[:2], 4)
     assert set(np.unique(cutout[..., 3])) == {0, 255}
+
+
+def test_a_model_that_knows_drawn_pictures_alone_says_so_and_others_do_not() -> None:
+    said = {each.name: say_drawn(each.name) for each in shipped_checkpoints()}
+    assert {name for name, text in said.items() if text} == {name for name in said if name.endswith("/drawn")}
+    assert say_drawn("") == say_drawn(None) == say_drawn("no such run") == ""
+
+
+def test_no_picture_can_be_sent_to_another_site_with_a_button(demo: gr.Blocks) -> None:
+    shown = [each for each in demo.blocks.values() if isinstance(each, gr.Image | gr.Gallery) and not each.interactive]
+    assert len(shown) > 20
+    assert all(each.buttons and "share" not in each.buttons for each in shown if not isinstance(each, PictureInput))
