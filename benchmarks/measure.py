@@ -205,7 +205,9 @@ def _render(row: Row, measured: dict[str, Any]) -> str:
     reported = "; ".join(
         f"{each.score.replace('_', ' ')} {each.value:g} ({each.source})"
         for each in find_experiment(row.slug).reported
-        if each.arm == row.arm and each.score in row.scores and row.recipe != "quick"
+        if (each.arm == row.arm or (not each.arm and each.data and each.data in row.said))
+        and each.score in row.scores
+        and row.recipe != "quick"
     )
     judged = {"": "validation part", "val": "validation part", "test": "test"}[row.split]
     said = row.said if row.data else f"drawn, {judged}"
