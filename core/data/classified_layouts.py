@@ -15,6 +15,7 @@ DEFECT_CLASSES = ("normal", "void", "horizontal defect", "vertical defect", "edg
 """What 0 to 5 mean in the CSV of report R1."""
 TRUTHS = ("truth", "gt")
 """What follows a split's name in the name of a CSV that holds its labels."""
+CLASS_NAMES = "class_names.txt"
 SINGLE = "all"
 """Split of a layout that has none."""
 
@@ -91,7 +92,8 @@ def _in_arrays(place: Path) -> list[FoundPicture]:
 def _find_named(folder: Path) -> FoundClasses | None:
     """Files ``{class}_{number}.png`` in one folder, or in ``train_50/`` and ``val_50/`` (report R3).
 
-    A CSV with the columns ``image_id,label`` may say a split's labels instead: ``val_gt.csv``.
+    A CSV with the columns ``image_id,label`` may say a split's labels instead: ``val_gt.csv``. Where classes are
+    numbers, ``class_names.txt`` may say what they are called, a name on each line, that of class 0 first.
     """
     splits: dict[str, list[FoundPicture]] = {}
     for split, place in (_split_folders(folder, r"(_\d+)?") or {SINGLE: folder}).items():
@@ -105,7 +107,18 @@ def _find_named(folder: Path) -> FoundClasses | None:
     splits = {split: [each for each in pictures if each.word] for split, pictures in splits.items()}
     note = (f"{len(unknown)} pictures have no label; they are predicted, not scored.",) * bool(unknown)
     splits = {split: pictures for split, pictures in (splits | {"unlabelled": unknown}).items() if pictures}
-    return FoundClasses("named files", splits, note)
+    return FoundClasses("named files", splits, note, _named_numbers(folder, splits))
+
+
+def _named_numbers(folder: Path, splits: Mapping[str, list[FoundPicture]]) -> Mapping[str, str]:
+    """Return what numbered classes are called; nothing where no file says so of all of them."""
+    path = folder / CLASS_NAMES
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    names = {str(number): line.strip() for number, line in enumerate(lines) if line.strip()}
+    words = {each.word for pictures in splits.values() for each in pictures if each.word}
+    return names if words <= names.keys() else {}
 
 
 def _are_classes(words: list[str | None]) -> bool:

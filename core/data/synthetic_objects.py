@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from core.data.classified_layouts import CLASS_NAMES
 from core.data.new_folder import fill_new_folder
 from core.data.raster import Pixels
 from core.data.synthetic_shapes import COATS, build_outlines
@@ -54,11 +55,12 @@ def draw_object(rng: np.random.Generator, label: int) -> Pixels:
 def write_objects(folder: Path, *, n: int = 5000, seed: int = 0, classes: int = 50) -> None:
     """Write `n` pictures in the layout of report R3's course, a tenth of them for validation.
 
-    The pictures are ``train_50/{class}_{id}.png`` and ``val_50/{class}_{id}.png``, with the label as class; the folders
-    keep their names whatever the number of classes. ``val_gt.csv`` repeats the labels of the validation part as
-    ``image_id,label``, with lines such as ``7_0.png,7``. The classes come in turn; each one's first picture of every
-    ten is for validation, where the real set takes the last. Picture k, its label, its part and its name depend on
-    `seed`, `classes` and k alone. The data set appears under `folder` only when it is complete.
+    The pictures are ``train_50/{class}_{id}.png`` and ``val_50/{class}_{id}.png``, with the label as class; the
+    folders keep their names whatever the number of classes. ``val_gt.csv`` repeats the labels of the validation part
+    as ``image_id,label``, with lines such as ``7_0.png,7``; ``class_names.txt`` says what the classes are called. The
+    classes come in turn; each one's first picture of every ten is for validation, where the real set takes the last.
+    Picture k, its label, its part and its name depend on `seed`, `classes` and k alone. The data set appears under
+    `folder` only when it is complete.
 
     Args:
         folder: A new or an empty one.
@@ -83,6 +85,7 @@ def write_objects(folder: Path, *, n: int = 5000, seed: int = 0, classes: int = 
             (unfinished / ("val_50" if validation else "train_50") / name).write_bytes(encoded)
             if validation:
                 rows.append((name, label))
+        (unfinished / CLASS_NAMES).write_text("\n".join(CLASSES[:classes]) + "\n", encoding="utf-8")
         with (unfinished / "val_gt.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([("image_id", "label"), *rows])
 

@@ -89,7 +89,8 @@ class _Done:
         if refused:
             said += f" {refused} could not be: the column error says why."
         if doubted := sum(bool(row.get("warning")) for row in rows):
-            said += f" {doubted} {'looks' if doubted == 1 else 'look'} wrong for it: the column warning says why."
+            looks = "looks" if doubted == 1 else "look"
+            said += f" {doubted} {looks} wrong for this model: the column warning says why."
         if len(rows) > SHOWN_ROWS:
             said += f" The first {SHOWN_ROWS} rows are shown; the CSV has all."
         self.shown = said, _shown(rows[:SHOWN_ROWS])

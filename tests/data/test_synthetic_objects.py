@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.data import synthetic_objects
+from core.data.classified import open_classified
 from core.data.pictures import read_picture
 from core.data.synthetic_objects import CLASSES, draw_object, write_objects
 from core.errors import UserError
@@ -83,11 +84,22 @@ def test_hues_of_a_class_spread_and_overlap_those_of_others() -> None:
 
 def test_write_objects_makes_the_layout_of_the_course(written: Path) -> None:
     """62 pictures of 3 classes: 21, 21 and 20."""
-    expected = {"val_gt.csv"}
+    expected = {"val_gt.csv", "class_names.txt"}
     for label in range(3):
         for number in range(21 if label < 2 else 20):
             expected.add(f"{'val_50' if number % 10 == 0 else 'train_50'}/{label}_{number}.png")
     assert _names(written) == expected
+
+
+def test_classes_are_called_by_their_names_in_the_order_of_their_numbers(written: Path) -> None:
+    found = open_classified(written)
+    assert found.classes == CLASSES[:3]
+    assert all(item.name.rpartition("/")[2].startswith(f"{item.label}_") for item in found.items("train"))
+    (written / "class_names.txt").write_text("one\n")
+    try:
+        assert open_classified(written).classes == ("0", "1", "2"), "names that do not suffice are none"
+    finally:
+        (written / "class_names.txt").write_text("\n".join(CLASSES[:3]) + "\n")
 
 
 def test_the_table_repeats_the_labels_of_the_validation_part(written: Path) -> None:
