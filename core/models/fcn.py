@@ -64,7 +64,7 @@ class FCN32s(nn.Module):
         """Map images ``(N, 3, H, W)`` to logits ``(N, classes, H, W)``."""
         height, width = images.shape[-2:]
         images = F.pad(images, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        features = self.dropout(F.relu(self.fc6(self.encoder(images))))
+        features = self.dropout(F.relu(_exactly_on_a_processor(self.fc6, self.encoder(images))))
         features = self.dropout(F.relu(self.fc7(features)))
         scores = F.pad(self.score(features), (1, 1, 1, 1), mode="replicate")
         # A processor's bf16 gradient of so large a kernel came out thirteen times too small and partly the wrong way.
@@ -102,6 +102,20 @@ class FCN32s(nn.Module):
             weight = state[f"{key}.weight"].reshape(layer.weight.shape)
             layer.load_state_dict({"weight": weight, "bias": state[f"{key}.bias"]})
         return True
+
+
+def _exactly_on_a_processor(layer: nn.Module, maps: Tensor) -> Tensor:
+    """Return what a layer gives of maps, on a processor in fp32 whatever the format around it.
+
+    Where a 7×7 kernel is larger than its map, some processors' bf16 gradients of the weights come out infinite.
+    """
+    found: Tensor
+    if maps.device.type != "cpu":
+        found = layer(maps)
+        return found
+    with torch.autocast("cpu", enabled=False):
+        found = layer(maps.float())
+    return found
 
 
 def bilinear_kernels(channels: int, factor: int) -> Tensor:

@@ -37,6 +37,11 @@ def test_half_precision_and_channels_last_learn_too_and_keep_weights_in_full_pre
     assert {each.dtype for each in task.network.parameters()} == {torch.float32}
 
 
+CANCELLED = {"0.bias", "1.running_mean"}
+"""A bias that the normalisation behind it takes away, and where that counts it: its gradient is a rounding error, of
+which Adam makes steps of full length, to another side on each processor."""
+
+
 @pytest.mark.parametrize(("name", "optimizer"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
 def test_steps_are_those_of_a_plain_loop(name: str, optimizer: type[torch.optim.Optimizer]) -> None:
     plain = build_toy_network(0)
@@ -51,6 +56,8 @@ def test_steps_are_those_of_a_plain_loop(name: str, optimizer: type[torch.optim.
         nn.functional.binary_cross_entropy_with_logits(plain(batch["images"]), batch["mask"]).backward()
         reference.step()
     for key, value in plain.state_dict().items():
+        if key in CANCELLED:
+            continue
         torch.testing.assert_close(task.network.state_dict()[key], value, rtol=1e-5, atol=1e-6)
 
 
