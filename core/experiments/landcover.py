@@ -326,7 +326,7 @@ class Landcover(Experiment):
                 "gradient_clip": 1.0, "crop": 96, "crops": 4, "weights": "auto",
             },
             {
-                "fcn32s": {"learning_rate": 1e-4, "width": 256, "dropout": 0.0},
+                "fcn32s": {"epochs": 3, "learning_rate": 1e-4, "width": 256, "dropout": 0.0},
                 "deeplabv3": {"epochs": 5, "batch_size": 8, "learning_rate": 1e-3, "crop": 64, "crops": 2},
             },
         ),
