@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from core.config import RunConfig, knob
 from core.errors import UserError
 from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP
-from core.models.backbone_specs import BACKBONES
+from core.models.backbone_specs import BACKBONES, TUNED
 
 SMALL_CNN = "small-cnn"
-TUNED = ("head", "last-stage", "all")
 
 
 @dataclass(frozen=True)

@@ -262,6 +262,9 @@ def _tiny_cnn() -> BackboneSpec:
     )
 
 
+TUNED = ("head", "last-stage", "all")
+"""What can be trained: the linear layer alone, with it all at a thirty-second of the picture's size, or everything."""
+
 BACKBONES: Mapping[str, BackboneSpec] = MappingProxyType(
     {
         each.name: each

@@ -8,12 +8,9 @@ from torch import Tensor, nn
 from torchvision.models.googlenet import InceptionAux  # type: ignore[import-untyped]
 
 from core.errors import UserError
-from core.models.backbone_specs import BackboneSpec
+from core.models.backbone_specs import TUNED, BackboneSpec
 from core.models.backbones import StagedBackbone
 from core.models.stage_statistics import StageStatistics, count_statistics
-
-TUNED = ("head", "last-stage", "all")
-"""What can be trained: the linear layer alone, with it all at a thirty-second of the picture's size, or everything."""
 
 
 class ClassificationNetwork(nn.Module, ABC):

@@ -8,8 +8,9 @@ from torch.nn import functional as F
 from torchvision import models
 
 from core.errors import UserError
+from core.models.backbone_specs import TUNED
 from core.models.backbones import BACKBONES, StagedBackbone, build_backbone
-from core.models.classifier import TUNED, Classifier
+from core.models.classifier import Classifier
 from core.models.stage_statistics import count_statistics
 
 CLASSES = 5
