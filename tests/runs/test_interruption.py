@@ -29,7 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "blots": {"epochs": 8},
 }
 PICTURES = {"objects": 250, "vessels": 6, "blots": 24}
-KILLS = {"objects": 7, "vessels": 7, "blots": 6}
+KILLS = 5
 
 
 only_vessels = pytest.mark.parametrize("slug", ["vessels"], indirect=True)
@@ -70,7 +70,7 @@ def test_a_run_whose_worker_is_killed_again_and_again_ends_bit_for_bit_as_if_it_
 ) -> None:
     run = start(store, slug, data)
     chance, killed = random.Random(slug), 0
-    for _ in range(KILLS[slug]):
+    for _ in range(KILLS):
         if chance.random() < 0.7:  # in the midst of training; else while it starts or reads its data
             until(store, run.id, lambda each: each.reason == "Training." or each.is_final)
         time.sleep(chance.uniform(0.0, 1.5))

@@ -160,9 +160,9 @@ def test_thirty_queued_runs_all_end_in_order_and_none_twice(
     runs = [launch(store, "vessels", config, name=str(number)) for number in range(30)]
     closing, trouble = threading.Event(), list[Exception]()
 
-    def act(each: Any) -> None:
+    def act(each: Any, every: float) -> None:
         own = RunStore()
-        while not closing.wait(0.1):
+        while not closing.wait(every):
             try:
                 each(own)
             except Exception as error:  # whatever it is, the test must tell
@@ -171,9 +171,10 @@ def test_thirty_queued_runs_all_end_in_order_and_none_twice(
     notes = [store.create("vessels", CONFIG, name="note").id for _ in range(4)]
     for each in notes:
         store.finish(each, FINISHED, "only written to")
-    actors = [threading.Thread(target=act, args=(lambda own: own.runs(),)) for _ in range(5)]
+    actors = [threading.Thread(target=act, args=(lambda own: own.runs(), 0.5)) for _ in range(5)]  # open pages
     actors += [
-        threading.Thread(target=act, args=(lambda own, each=each: own.beat(each, Progress(step=1)),)) for each in notes
+        threading.Thread(target=act, args=(lambda own, each=each: own.beat(each, Progress(step=1)), 0.1))
+        for each in notes
     ]
     for actor in actors:
         actor.start()
