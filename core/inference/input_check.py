@@ -2,7 +2,8 @@
 
 A network answers whatever it is given. What lies beside its weights, ``input.safetensors``, says what the pictures look
 like that it learnt from: a gallery of points, no pictures. A picture that is blank, has colours where they have none,
-is of another shape, or lies far from all points, is doubted in one sentence; whoever asks may overrule that.
+is of another shape, or lies far from all points, is doubted in a sentence; whoever asks may overrule that. Where it
+would pass turned, or with light and dark exchanged, a second sentence says so.
 
 The distance adds two parts: to the nearest points of the gallery in principal components of the features of an ImageNet
 network, each scaled to the same spread (after Sun et al., 2022, *Out-of-distribution detection with deep nearest
@@ -40,8 +41,19 @@ INPUT = "input.safetensors"
 SIDE, BATCH = 224, 8
 NEAREST = 3
 """The distance is to the so-manieth nearest point: one odd point in the gallery is not enough to let a picture pass."""
+MOST_CHROMA = 255.0
+"""A bound on colour that bounds nothing: the own pictures have colours."""
 BLANK = 3.0
 """Standard deviation of the brightness, of 255, below which a picture shows nothing."""
+
+TURNS = {
+    "turned by a quarter to the left": 1,
+    "turned by a quarter to the right": -1,
+    "turned upside down": 2,
+}
+NEGATIVE = "with light and dark exchanged"
+NEARER = 0.8
+"""How much nearer a way must bring a picture to be told: a picture on the border gets over it by any little change."""
 
 Floats = NDArray[np.float32]
 TENSORS = ("scale", "components", "spread", "gallery")
@@ -124,11 +136,31 @@ class InputCheck:
         return np.asarray(np.sqrt(within + rest), np.float32)
 
     def doubt(self, pixels: Pixels) -> str:
-        """Return one sentence on why a picture ``(H, W, 3)`` is of another kind; empty where it may be of this one."""
+        """Return why a picture ``(H, W, 3)`` is of another kind, in a sentence; empty where it may be of this one.
+
+        A second sentence says how it would pass, if there is a way.
+        """
         why = self.doubt_looks(Looks.of(pixels))
         if not why:
-            why = self.doubt_distance(float(self.distances(describe([pixels]))[0]))
-        return f"This does not look like {self.bounds.kind}: {why}." if why else ""
+            distance = float(self.distances(describe([pixels]))[0])
+            why, most = self.doubt_distance(distance), min(self.bounds.distance, NEARER * distance)
+        else:
+            most = self.bounds.distance
+        return f"This does not look like {self.bounds.kind}: {why}.{self._say_way(pixels, most)}" if why else ""
+
+    def _say_way(self, pixels: Pixels, most: float) -> str:
+        """Return a sentence on how a doubted picture comes at most so far from the gallery; empty where it does not."""
+        ways = {name: np.ascontiguousarray(np.rot90(pixels, times)) for name, times in TURNS.items()}
+        if self.bounds.chroma < MOST_CHROMA:
+            ways[NEGATIVE] = np.asarray(255 - pixels, np.uint8)
+        looking = {name: each for name, each in ways.items() if not self.doubt_looks(Looks.of(each))}
+        if not looking:
+            return ""
+        distances = self.distances(describe(looking.values()))
+        if distances.min() > most:
+            return ""
+        way = list(looking)[int(distances.argmin())]
+        return f" {way.capitalize()} it does: change it and try again; the model learnt from none like this."
 
     def doubt_looks(self, looks: Looks) -> str:
         """Return what is wrong with a picture's looks; empty where nothing is."""

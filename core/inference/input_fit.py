@@ -20,7 +20,7 @@ from core.data.dataset import hold_back
 from core.data.pictures import DATASET_LIMITS, read_picture
 from core.data.raster import Pixels
 from core.inference.checkpoints import Checkpoint
-from core.inference.input_check import Bounds, Floats, InputCheck, Looks, describe
+from core.inference.input_check import MOST_CHROMA, Bounds, Floats, InputCheck, Looks, describe
 
 COMPONENTS, GALLERY = 64, 512
 MOST_OWN, MOST_HELD = 600, 250
@@ -138,7 +138,7 @@ def fit_input_check(kind: str, own: Described, changed: Floats, held: Described,
         held_changed: Features of changed copies of ``held``.
     """
     scale, components, spread, gallery = (_as_stored(each) for each in _fit_gallery(own.features, changed))
-    check = InputCheck(scale, components, spread, gallery, Bounds(kind, np.inf, 255.0, ANY, ANY))
+    check = InputCheck(scale, components, spread, gallery, Bounds(kind, np.inf, MOST_CHROMA, ANY, ANY))
     plain, altered = check.distances(held.features), check.distances(held_changed)
     distance = max(float(np.quantile(plain, KEPT)), float(np.quantile(altered, KEPT_CHANGED)))
     looks = (*own.looks, *held.looks)
@@ -151,7 +151,7 @@ def fit_input_check(kind: str, own: Described, changed: Floats, held: Described,
     }  # fmt: skip
     shape = _with_room([each.aspect for each in looks], ASPECT_ROOM)
     detail = _with_room([each.detail for each in looks], DETAIL_ROOM)
-    bounds = Bounds(kind, round(distance, 4), 2 * GREY if greys else 255.0, shape, detail, chosen)
+    bounds = Bounds(kind, round(distance, 4), 2 * GREY if greys else MOST_CHROMA, shape, detail, chosen)
     return InputCheck(scale, components, spread, gallery, bounds)
 
 

@@ -76,6 +76,14 @@ def test_a_doubt_is_one_sentence_that_says_why(check: InputCheck, drawn: dict[st
     assert "much too wide" in check.doubt(wide)
 
 
+def test_a_doubted_picture_that_would_pass_turned_is_told_so(check: InputCheck, drawn: dict[str, list[Pixels]]) -> None:
+    way = "Turned by a quarter to the left it does: change it and try again; the model learnt from none like this."
+    doubts = [check.doubt(np.rot90(each, -1)) for each in drawn["chest"][32:]]
+    assert sum(each.endswith(way) for each in doubts) >= 6, doubts
+    others = [check.doubt(np.rot90(each, -1)) for slug in ("objects", "landcover") for each in drawn[slug][:8]]
+    assert not [each for each in others if "it does" in each]
+
+
 def test_the_file_keeps_all_of_it_and_no_picture(
     check: InputCheck, drawn: dict[str, list[Pixels]], tmp_path: Path
 ) -> None:
