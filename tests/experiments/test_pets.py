@@ -188,6 +188,25 @@ def test_colours_are_measured_on_training_pictures_and_travel_with_the_checkpoin
     assert traits["deviation"] == pytest.approx(pixels.std(axis=(0, 1, 2)).tolist())
 
 
+def test_pictures_are_judged_and_tried_at_a_size_of_their_own(drawn: Path) -> None:
+    for more, side in (({}, 96), ({"test_size": 128}, 128)):
+        setup = PETS.set_up(PETS.config(arm="unet", recipe="quick", data=str(drawn), changes=TINY | more))
+        data = setup.build_data(setup.build_network())
+        assert next(iter(data.training))["images"].shape[-2:] == (96, 96)
+        assert next(iter(data.validation))["images"].shape[-2:] == (side, side)
+        prepared = setup.prepare_picture(np.zeros((40, 30, 3), np.uint8))
+        assert prepared.images.shape[-2:] == (side, side)
+        assert f"saw it at {side}×{side}" in prepared.notes[0]
+
+
+def test_the_decoder_of_the_pretrained_arm_ends_where_asked() -> None:
+    blocks = {
+        where: len(PETS.set_up(PETS.config(changes={"decoder": where})).build_network().decoder)
+        for where in ("whole", "half")
+    }
+    assert blocks == {"whole": 5, "half": 4}
+
+
 def test_known_colours_are_those_of_the_network_or_none(drawn: Path) -> None:
     def mean(arm: str, normalise: str) -> tuple[float, ...]:
         return PETS.set_up(PETS.config(arm=arm, changes={"normalise": normalise})).traits.mean

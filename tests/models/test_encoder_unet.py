@@ -26,9 +26,12 @@ class Halving(nn.Module):
         return maps[self.skipped :]
 
 
-def _small(*, upsampling: str = "bilinear", skipped: int = 0, out_channels: int = 3) -> EncoderUNet:
+def _small(
+    *, upsampling: str = "bilinear", skipped: int = 0, out_channels: int = 3, doublings: int = 5
+) -> EncoderUNet:  # fmt: skip
     torch.manual_seed(0)
-    return EncoderUNet(Halving(skipped=skipped), out_channels, widths=(9, 8, 7, 6, 5), upsampling=upsampling)
+    widths = (9, 8, 7, 6, 5)[:doublings]
+    return EncoderUNet(Halving(skipped=skipped), out_channels, widths=widths, upsampling=upsampling)
 
 
 @pytest.mark.parametrize("upsampling", ["bilinear", "transposed"])
@@ -69,6 +72,22 @@ def test_an_encoder_without_the_finest_map_works() -> None:
     assert network.decoder[3].convolve[0].in_channels == 7
 
 
+@pytest.mark.parametrize("size", [(64, 96), (33, 50), (1, 9)])
+def test_a_decoder_that_ends_at_half_the_size_is_enlarged(size: tuple[int, int]) -> None:
+    network, images = _small(doublings=4).eval(), torch.randn(2, 3, *size)
+    found = []
+    network.head.register_forward_hook(lambda *seen: found.append(seen[-1]))
+    logits = network(images)
+    assert logits.shape == (2, 3, *size)
+    assert found[0].shape[-2:] == tuple(-(-side // 32) * 16 for side in size)
+    # Between two pixels of the small answer, three quarters of the nearer and a quarter of the other (by hand).
+    inner = (
+        found[0][..., 1, 1] * 9 / 16 + (found[0][..., 1, 0] + found[0][..., 0, 1]) * 3 / 16 + found[0][..., 0, 0] / 16
+    )
+    if min(size) > 2:
+        torch.testing.assert_close(logits[..., 2, 2], inner)
+
+
 def test_the_parameters_can_be_counted_by_hand() -> None:
     network = _small()
     channels, skips, expected = 8, [7, 6, 5, 4, 0], 0
@@ -86,7 +105,7 @@ def test_a_border_that_was_added_to_fit_does_not_move_what_is_far_from_it() -> N
 
 
 def test_there_is_one_width_for_each_doubling() -> None:
-    with pytest.raises(ValueError, match="3 widths were given; 5"):
+    with pytest.raises(ValueError, match="3 widths were given; 4 or 5"):
         EncoderUNet(Halving(), 2, widths=(8, 4, 2))
 
 
