@@ -77,9 +77,9 @@ class PetsConfig(RunConfig):
         advanced=True,
     )  # fmt: skip
     decoder: str = knob(
-        "whole", "Where the pretrained arm's decoder ends: at the whole size of the square, or at half of it, whose answer "
-        "is enlarged by interpolation and takes a quarter less time.", choices=("whole", "half"), group="Network",
-        advanced=True,
+        "whole", "Where the pretrained arm's decoder ends: at the whole size of the square, or at half of it, whose "
+        "answer is enlarged by interpolation and takes a quarter less time.", choices=("whole", "half"),
+        group="Network", advanced=True,
     )  # fmt: skip
     width: float = knob(1.0, "Factor on the channels of all layers that have no ImageNet weights; 1 is as reported.",
                         low=0.0625, high=2.0, group="Network", advanced=True)  # fmt: skip
