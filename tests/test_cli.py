@@ -99,6 +99,19 @@ def test_predict_writes_masks_and_goes_on_after_a_bad_file(
     assert set(np.unique(mask)) <= {0, 255}
 
 
+def test_a_picture_of_another_kind_is_answered_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "green.png"
+    Image.merge("RGB", [Image.effect_noise((224, 224), spread) for spread in (10, 80, 10)]).save(picture)
+    assert main(["predict", "chest/kermany", str(picture), "--json"]) == 0
+    told = capsys.readouterr()
+    (row,) = json.loads(told.out)["predictions"]
+    assert row["warning"].startswith("This does not look like a chest X-ray: it has colours")
+    assert told.err == f"{picture}: {row['warning']}\n"
+    assert sum(row["probabilities"].values()) == pytest.approx(1, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
