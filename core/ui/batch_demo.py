@@ -65,6 +65,7 @@ def build_batch_tab(demo: gr.Blocks) -> None:
         done = told(lambda: _predict(files or [], experiment, model, progress))
         return _save(done.table.encode(), "scores.csv", table), _save(done.masks, "results.zip", masks), *done.shown
 
+    predict.__name__ = "batch"  # language models choose by it
     run.click(
         lend_gpu(predict), [files, experiment, model], [table, masks, said, rows], api_name="batch",
         concurrency_id="batch", concurrency_limit=1,

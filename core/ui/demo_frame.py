@@ -165,7 +165,7 @@ def join(
         "concurrency_id": experiment.slug,
         "concurrency_limit": AT_ONCE,
     }
-    predict = lend_gpu(predict)
+    predict = lend_gpu(name_tool(predict, experiment))
     question.run.click(predict, api_name=experiment.slug, **asked)
 
     def predict_when_whole(*given: Any) -> Any:
@@ -196,6 +196,17 @@ def join(
         return _choices(experiment, str(request.query_params.get("run", "")))
 
     demo.load(refresh, outputs=[question.model, question.second], api_visibility="private")
+
+
+def name_tool(predict: Callable[..., Any], experiment: Experiment) -> Callable[..., Any]:
+    """Return a function that calls itself by its experiment and says what it is about.
+
+    Language models (MCP) see nothing of it but its name and its text, and choose by these.
+    """
+    first, break_, rest = (predict.__doc__ or "").strip().partition("\n")
+    about = " ".join(each for each in (f"{experiment.title}: {first}", experiment.caution) if each)
+    predict.__name__, predict.__doc__ = experiment.slug, about + break_ + rest
+    return predict
 
 
 def _forget_trust() -> Any:

@@ -44,6 +44,20 @@ def demo() -> gr.Blocks:
         return own.submit(asyncio.run, build()).result()
 
 
+def test_language_models_can_tell_the_functions_apart(demo: gr.Blocks) -> None:
+    """MCP shows a function's name and text alone."""
+    tools = {str(each.api_name): each.fn for each in demo.fns.values() if each.api_visibility == "public"}
+    assert set(tools) == {*catalogue(), "batch"}
+    for name, function in tools.items():
+        assert function is not None
+        assert function.__name__ == name
+    for slug, experiment in catalogue().items():
+        first = (tools[slug].__doc__ or "").splitlines()[0]
+        assert first.startswith(f"{experiment.title}: ")
+        assert experiment.caution in first
+
+
+
 @pytest.fixture
 def coloured(tmp_path: Path) -> str:
     rng = np.random.default_rng(0)
