@@ -57,7 +57,6 @@ def test_language_models_can_tell_the_functions_apart(demo: gr.Blocks) -> None:
         assert experiment.caution in first
 
 
-
 @pytest.fixture
 def coloured(tmp_path: Path) -> str:
     rng = np.random.default_rng(0)
