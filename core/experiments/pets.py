@@ -310,16 +310,17 @@ class Pets(Experiment):
             "Smaller pictures, so that more of them are seen in the same time; mirrored, shifted, scaled, turned and "
             "relit at random; AdamW at a higher rate that rises and falls once; PyTorch's own initial weights, "
             "because He's make the last layer's first answers wild; cross-entropy of the network's own values instead "
-            "of values that went through a sigmoid already. The pretrained encoder's first half is held "
-            "still, which took a third off the time and cost no Dice; the plain U-Net sees smaller pictures fewer "
-            "times, because each takes it many times the work.",
+            "of values that went through a sigmoid already. The pretrained encoder's first half is held still, which "
+            "took a third off the time and cost no Dice; its decoder ends at half the size; and pictures are judged at "
+            "256 pixels after training at 224, which raised Dice on the validation pictures of pets_cats by 0.008. The "
+            "plain U-Net sees smaller pictures fewer times, because each takes it many times the work.",
             {
                 "epochs": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
                 "gradient_clip": 1.0, "size": 192, "flip": True, "shift": 0.1, "scale": 0.2, "rotation": 15.0,
                 "colour": 0.2, "initialisation": "default", "frozen_stages": 4, "test_mirror": True,
             },
             {
-                "lite0-unet": {"epochs": 11, "size": 224},
+                "lite0-unet": {"epochs": 12, "size": 224, "test_size": 256, "decoder": "half", "average": 0.98},
                 "unet": {"epochs": 8, "learning_rate": 1e-3, "size": 128},
                 "resnet34-unet": {"learning_rate": 1e-3},
                 "resnet34-unet-standard": {"learning_rate": 1e-3},
@@ -346,7 +347,7 @@ class Pets(Experiment):
             {
                 "epochs": 6, "batch_size": 8, "learning_rate": 2e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
                 "gradient_clip": 1.0, "size": 96, "flip": True, "shift": 0.1, "scale": 0.2, "width": 0.25,
-                "initialisation": "default", "weights": "auto",
+                "initialisation": "default", "weights": "auto", "decoder": "half",
             },
             {arm: {"epochs": 12} for arm in ("unet", "resnet34-unet", "resnet34-unet-standard")},
         ),
