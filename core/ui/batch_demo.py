@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.experiments import catalogue, find_experiment
 from core.inference.batch import MaskArchive, Row, count_given, iterate_given, predict_many
 from core.inference.tables import render_table
-from core.public import public_limits
+from core.public import hide_places, public_limits
 from core.ui.demo_frame import choose_predictor, told
 from core.ui.model_choice import list_choices, list_shipped
 from core.ui.zero_gpu import lend_gpu
@@ -22,8 +22,10 @@ MANY = "many"
 EMPTY = "Give pictures: drop several files, or a ZIP of them."
 SHOWN_ROWS = 200
 """So many rows are shown on the page; the CSV has all."""
-FIRST = ("image", "class", "share", "psnr", "error", "warning")
+FIRST = ("image", "class", "share", "psnr", "error", "warning", "probability")
 """The answer first: a long reason would push it out of sight."""
+WIDTHS = ("190px", "110px", "210px", "210px", *["120px"] * 12)
+"""Of the columns: picture, answer, reasons, rest. Else one long reason takes the place of all others."""
 Progress = Callable[..., Any]
 PROGRESS = gr.Progress()
 """As a default value it asks Gradio for the bar of the request itself."""
@@ -46,8 +48,12 @@ def build_batch_tab(demo: gr.Blocks) -> None:
             said = gr.Markdown(EMPTY, elem_classes="notes")
             with gr.Row():
                 table = gr.File(label="Scores (CSV)", interactive=False, height=90, min_width=240)
-                masks = gr.File(label="Results as pictures (ZIP)", interactive=False, height=90, min_width=240)
-            rows = gr.Dataframe(headers=["image"], label="Rows", interactive=False, wrap=True, max_height=460)
+                masks = gr.File(
+                    label="Results as pictures (ZIP)", interactive=False, height=90, min_width=240, visible=False
+                )
+            rows = gr.Dataframe(
+                headers=["image"], label="Rows", interactive=False, wrap=True, max_height=460, column_widths=[*WIDTHS]
+            )
 
     def predict(files: list[str] | None, experiment: str, model: str, progress: Progress = PROGRESS) -> tuple[Any, ...]:
         """Predict many pictures at once.
@@ -66,10 +72,12 @@ def build_batch_tab(demo: gr.Blocks) -> None:
         return _save(done.table.encode(), "scores.csv", table), _save(done.masks, "results.zip", masks), *done.shown
 
     predict.__name__ = "batch"  # language models choose by it
-    run.click(
+    asked = run.click(
         lend_gpu(predict), [files, experiment, model], [table, masks, said, rows], api_name="batch",
-        concurrency_id="batch", concurrency_limit=1,
+        concurrency_id="batch", concurrency_limit=1, show_progress_on=table,
     )  # fmt: skip
+    # Classes have no results as pictures: an empty frame would look as if something were missing.
+    asked.then(lambda given: gr.File(visible=given is not None), masks, masks, api_visibility="private", queue=False)
     experiment.change(_models, experiment, model, api_visibility="private", queue=False)
     demo.load(_models, experiment, model, api_visibility="private")
 
@@ -105,7 +113,7 @@ def _predict(files: Sequence[str], experiment: str, model: str, progress: Progre
     predictor = choose_predictor(find_experiment(experiment), model or "")
     archive, rows, count = MaskArchive(predictor.kind), [], count_given(paths)
     for row, _ in predict_many(predictor, iterate_given(paths, _limits()), archive.keep):
-        rows.append(row)
+        rows.append({name: hide_places(each) if isinstance(each, str) else each for name, each in row.items()})
         progress((len(rows), max(count, len(rows))), desc=str(row["image"])[-60:], unit="pictures")
     return _Done(rows, archive.close())
 
@@ -119,8 +127,11 @@ def _limits() -> ArchiveLimits:
 
 
 def _shown(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return headers and cells: what matters first, single numbers only."""
+    """Return headers and cells: what matters first, single numbers only; of all probabilities that of the answer."""
     plain = [{name: each for name, each in row.items() if isinstance(each, str | int | float)} for row in rows]
+    for cells, row in zip(plain, rows, strict=True):
+        if "probabilities" in row:
+            cells["probability"] = round(row["probabilities"][row["class"]], 3)
     names = list(dict.fromkeys(name for row in plain for name in row))
     ordered = [*(name for name in FIRST if name in names), *(name for name in names if name not in FIRST)]
     return {"headers": ordered, "data": [[row.get(name, "") for name in ordered] for row in plain]}

@@ -27,20 +27,26 @@ class ComparisonPlace:
     whole: Any
 
 
-def build_comparison() -> ComparisonPlace:
-    """Lay it out, hidden; must be called inside ``gr.Blocks``."""
+def build_comparison(*, places: bool = True) -> ComparisonPlace:
+    """Lay it out, hidden; must be called inside ``gr.Blocks``.
+
+    Args:
+        places: Whether answers lie on the picture. Classes do not: a swipe would cut their names, and no map is drawn.
+    """
     heading = gr.Markdown("#### Two models on this picture", visible=False)
     said = gr.Markdown("", elem_classes="notes")  # outside, because what is hidden with its parent tells no change
-    with gr.Column(visible=False) as whole, gr.Tabs():
-        with gr.Tab("Swipe"):
+    with gr.Column(visible=False) as whole, gr.Tabs(selected="swipe" if places else "beside"):
+        with gr.Tab("Swipe", id="swipe", visible=places):
             swipe = gr.ImageSlider(
                 label="First model | second model: drag the line", format="jpeg", slider_position=50,
                 interactive=False, max_height=620,
             )  # fmt: skip
-        with gr.Tab("Side by side"):
-            beside = build_gallery("First model, second model", columns=2, format="jpeg", preview=False)
-        with gr.Tab("Where they differ"):
-            difference = build_picture("Where they differ (masks, maps and pictures)", kind="png")
+        with gr.Tab("Side by side", id="beside"):
+            beside = build_gallery(
+                "First model, second model", columns=2, format="jpeg", preview=False, elem_classes=["beside"]
+            )
+        with gr.Tab("Where they differ", id="difference", visible=places):
+            difference = build_picture("Where they differ", kind="png")
     said.change(
         lambda text: (gr.Markdown(visible=bool(text)), gr.Column(visible=bool(text))), said, [heading, whole],
         api_visibility="private", queue=False,

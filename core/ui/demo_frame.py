@@ -88,7 +88,7 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
     )
     second = gr.Dropdown(
         [NO_SECOND, *shipped], value="", label="Second model, to compare", allow_custom_value=True,
-        info="Both answer the same picture: by swipe, side by side, and where they differ.",
+        info="Both answer the same picture, and where they differ is said.",
     )  # fmt: skip
     known = say_drawn(str(model.value or ""))
     drawn = gr.Markdown(known, visible=bool(known), elem_classes="notes")

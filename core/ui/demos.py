@@ -48,9 +48,23 @@ footer .divider {display: none}
   .tab-wrapper {height: auto !important}
   .tab-container[role=tablist] {height: auto !important; flex-wrap: wrap}
 }
+.block:has(> .image-container) {padding-top: 2.1rem !important}
+.block > .image-container {position: relative}
+.image-container > .top-panel {top: -2.1rem}
+.image-frame img {object-fit: contain !important}
 .grid-wrap {padding-top: 2.4rem !important}
-.samples .caption-label {font-size: .72rem; max-width: 100%; padding: 1px 4px}
-.samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)) !important}
+.captioned, .captioned .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
+.captioned .gallery-container:has(.preview) {min-height: 420px}
+.captioned .grid-container {grid-auto-rows: auto; grid-template-rows: none; align-items: start}
+.samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(105px, 1fr)) !important}
+.beside .grid-container {grid-template-columns: repeat(auto-fit, minmax(270px, 1fr)) !important}
+.captioned .thumbnail-lg {aspect-ratio: auto; height: auto}
+.captioned .thumbnail-lg > img {height: auto}
+.samples .thumbnail-lg > img {aspect-ratio: 1}
+.captioned .caption-label {
+  position: static; max-width: none; border: 0; padding: 2px 4px; font-size: .72rem; text-align: center;
+  white-space: normal; overflow-wrap: anywhere
+}
 """
 
 NARROW = "<style>@media (max-width: 640px) {gradio-app .gradio-container > .main {padding: 8px !important}}</style>"

@@ -79,7 +79,7 @@ def _answer(make: "Callable[[RunStore, Request], Response]") -> Callable[[Reques
         try:
             return make(open_store_of_home(), request)
         except UserError as error:
-            return PlainTextResponse(f"{error}\n", 404, headers=FRESH)
+            return PlainTextResponse(hide_places(f"{error}\n"), 404, headers=FRESH)
 
     return answer
 

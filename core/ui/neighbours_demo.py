@@ -35,12 +35,12 @@ def build_neighbours_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
     with beside_question(experiment) as question:
         nearest = build_gallery(
-            "Nearest pictures, with class and cosine", columns=5, height=320, format="jpeg", elem_classes="samples"
+            "Nearest pictures, with class and cosine", columns=5, format="jpeg", elem_classes=["samples"]
         )
         classes = gr.Label(label="Classes", num_top_classes=5)
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
-        compared = build_comparison()
+        compared = build_comparison(places=False)
 
     def predict(
         picture: str | bytes | None, model: str, second_model: str | None = None, use_anyway: bool = False

@@ -1,5 +1,6 @@
 """A picture that is shown, not given: to save or to enlarge, and never to send elsewhere."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import gradio as gr
@@ -23,6 +24,15 @@ def build_picture(label: str, *, kind: str = "jpeg", height: int = TALLEST, **mo
     )
 
 
-def build_gallery(label: str, **more: Any) -> gr.Gallery:
-    """Return a place for several pictures, with Gradio's other options."""
-    return gr.Gallery(label=label, object_fit="contain", interactive=False, buttons=list(BUTTONS), **more)
+def build_gallery(label: str, *, elem_classes: Sequence[str] = (), **more: Any) -> gr.Gallery:
+    """Return a place for several pictures, as high as they are, each with its caption below it.
+
+    Args:
+        label: What stands over it.
+        elem_classes: ``samples`` for many small ones, ``beside`` for two.
+        more: Gradio's.
+    """
+    return gr.Gallery(
+        label=label, object_fit="contain", interactive=False, buttons=list(BUTTONS),
+        elem_classes=["captioned", *elem_classes], **more,
+    )  # fmt: skip

@@ -24,7 +24,7 @@ from core.ui.picture_output import build_gallery, build_picture
 
 SHOWN_SCALE = 8
 BOXES = ("Template 1: lanes", "Template 2: bands")
-EMPTY = "Give both templates: drop a file on each box, paste them, or click an example below."
+EMPTY = "Give both templates: drop a file on each box, paste them, or click an example below them."
 NOTHING = (None, None, None, EMPTY)
 
 
@@ -36,7 +36,7 @@ def build_translation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             0, MOST_SAMPLES, 4, step=1, label="Samples",
             info="Further blots from the same templates, each with other noise; none where the network has none.",
         )  # fmt: skip
-        others = build_gallery("Drawn with noise", format="png", height=300, elem_classes="samples")
+        others = build_gallery("Drawn with noise", format="png", elem_classes=["samples"])
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
         compared = build_comparison()

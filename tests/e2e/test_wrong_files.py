@@ -94,3 +94,7 @@ def test_an_example_is_predicted_on_a_phone(open_tab: Callable[..., Tab]) -> Non
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     unseen = "[...document.images].filter(each => each.complete && !each.naturalWidth).map(each => each.src)"
     assert page.evaluate(unseen) == []
+    beneath = """[...document.querySelectorAll('.block > label')].filter(label => label.offsetParent &&
+        [...label.parentElement.querySelectorAll('.image-container img')].some(each =>
+            each.getBoundingClientRect().top + 1 < label.getBoundingClientRect().bottom)).map(each => each.innerText)"""
+    assert page.evaluate(beneath) == [], "labels that lie over a picture"

@@ -151,3 +151,34 @@ def test_no_picture_can_be_sent_to_another_site_with_a_button(demo: gr.Blocks) -
     shown = [each for each in demo.blocks.values() if isinstance(each, gr.Image | gr.Gallery) and not each.interactive]
     assert len(shown) > 20
     assert all(each.buttons and "share" not in each.buttons for each in shown if not isinstance(each, PictureInput))
+
+
+def test_two_models_are_swiped_and_mapped_only_where_answers_lie_on_the_picture(demo: gr.Blocks) -> None:
+    tabs = [each for each in demo.blocks.values() if isinstance(each, gr.Tab)]
+    placed = [each for each in catalogue().values() if each.kind not in ("classification", "neighbours")]
+    assert len(placed) < len(catalogue())
+    for label, wanted in {"Swipe": placed, "Side by side": catalogue(), "Where they differ": placed}.items():
+        assert sum(each.label == label and bool(each.visible) for each in tabs) == len(wanted), label
+    opened = [
+        each for each in tabs if isinstance(each.parent, gr.Tabs) and each.id in ("swipe", "beside", "difference")
+    ]
+    opened = [each for each in opened if each.id == each.parent.selected]
+    assert len(opened) == len(catalogue())
+    assert all(each.visible for each in opened)
+
+
+def test_the_shipped_models_know_the_drawn_examples_of_things(demo: gr.Blocks) -> None:
+    wanted = {
+        "objects": ["dotted triangle", "dotted heart", "plain arrow", "plain ring"],
+        "byol": ["Bike", "Mug", None],
+    }
+    for slug, names in wanted.items():
+        for (path,), name in zip(list_examples(catalogue()[slug], 1), names, strict=True):
+            ranked = next(each for each in ask(demo, slug, path, f"{slug}/drawn") if isinstance(each, dict))
+            assert name in (None, max(ranked, key=ranked.__getitem__)), path
+
+
+def test_captions_of_galleries_stand_below_their_pictures(demo: gr.Blocks) -> None:
+    galleries = [each for each in demo.blocks.values() if isinstance(each, gr.Gallery)]
+    assert len(galleries) > len(catalogue())
+    assert all("captioned" in each.elem_classes and each.height is None for each in galleries)

@@ -82,3 +82,21 @@ def test_a_wrong_address_gets_one_sentence(store: RunStore, client: TestClient) 
         assert answer.status_code == 404
         assert said in answer.text
         assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_what_visitors_of_a_public_server_take_away_tells_no_place_of_it(
+    store: RunStore, client: TestClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = record(store)
+    for run in study.runs:
+        store.add_facts(run.id, {"machine": f"Linux, weights in {home / 'weights'}"})
+    for public, shown in (("0", str(home)), ("1", "(runs)")):
+        monkeypatch.setenv("FOVEA_PUBLIC", public)
+        report = client.get(at(report_address(study=study.id))).text
+        assert f"weights in {shown}/weights" in report
+        refusal = client.get(at(report_address(runs=[str(home / "runs")])))
+        assert refusal.status_code == 404
+        assert f"{shown}/runs" in refusal.text
+    assert str(home) not in report
+    curves = client.get(at(curves_address(study=study.id))).text
+    assert str(home) not in curves
