@@ -27,8 +27,12 @@ class ComparisonPlace:
     whole: Any
 
 
-def build_comparison() -> ComparisonPlace:
-    """Lay it out, hidden; must be called inside ``gr.Blocks``."""
+def build_comparison(*, places: bool = True) -> ComparisonPlace:
+    """Lay it out, hidden; must be called inside ``gr.Blocks``.
+
+    Args:
+        places: Whether the answers differ in places; one class for a whole picture does not.
+    """
     heading = gr.Markdown("#### Two models on this picture", visible=False)
     said = gr.Markdown("", elem_classes="notes")  # outside, because what is hidden with its parent tells no change
     with gr.Column(visible=False) as whole, gr.Tabs():
@@ -38,9 +42,11 @@ def build_comparison() -> ComparisonPlace:
                 interactive=False, max_height=620,
             )  # fmt: skip
         with gr.Tab("Side by side"):
-            beside = build_gallery("First model, second model", columns=2, format="jpeg", preview=False)
-        with gr.Tab("Where they differ"):
-            difference = build_picture("Where they differ (masks, maps and pictures)", kind="png")
+            beside = build_gallery(
+                "Left: first model, right: second model", columns=2, format="jpeg", preview=False, elem_classes="beside"
+            )  # fmt: skip
+        with gr.Tab("Where they differ", visible=places):
+            difference = build_picture("Where they differ", kind="png")
     said.change(
         lambda text: (gr.Markdown(visible=bool(text)), gr.Column(visible=bool(text))), said, [heading, whole],
         api_visibility="private", queue=False,

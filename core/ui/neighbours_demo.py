@@ -40,7 +40,7 @@ def build_neighbours_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         classes = gr.Label(label="Classes", num_top_classes=5)
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
-        compared = build_comparison()
+        compared = build_comparison(places=False)
 
     def predict(
         picture: str | bytes | None, model: str, second_model: str | None = None, use_anyway: bool = False
