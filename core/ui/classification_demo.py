@@ -34,16 +34,16 @@ def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
         explain = gr.Checkbox(False, label="Show where it looks (Grad-CAM)")
-        heat = build_swipe(position=50, label="Picture | what speaks for the answer: drag the line", visible=False)
+        heat = build_swipe(position=50, label="Picture | Grad-CAM: drag the line", visible=False, elem_classes="filled")
         similar = gr.Checkbox(
             False, label=f"Show the {SHOWN} most similar training pictures",
             info="Where the data set is on this machine. The first time it takes a while, to look through it.",
         )  # fmt: skip
         nearest = build_gallery(
             "Most similar training pictures, with class and cosine", columns=6, height=190, format="jpeg",
-            visible=False, elem_classes="samples",
+            visible=False, elem_classes=["samples", "filled"],
         )  # fmt: skip
-        compared = build_comparison()
+        compared = build_comparison(places=False)
 
     def predict(
         picture: str | bytes | None, model: str, second_model: str | None = None, use_anyway: bool = False,
