@@ -15,7 +15,7 @@ from core.inference.predictor import DoubtError, Prediction, Predictor
 from core.public import hide_places
 from core.ui.comparison_demo import NONE, ComparisonPlace, show_comparison
 from core.ui.examples import DRAWN, is_example, list_examples
-from core.ui.in_view import ANSWER, go_to_answer, go_to_doubt
+from core.ui.in_view import ANSWER, go_to_answer
 from core.ui.model_choice import first_choice, learnt_from_drawn, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
 from core.ui.zero_gpu import lend_gpu
@@ -35,7 +35,7 @@ EMPTY = "Give a picture: drop a file on the box, paste one, or click an example 
 
 
 @dataclass(frozen=True)
-class Question:
+class _Left:
     """The left side of a widget.
 
     Attributes:
@@ -44,8 +44,6 @@ class Question:
         run: The button.
         examples: Drawn pictures to click, made by ``gr.Examples``; None where there are none.
         second: Another model to compare with, or none.
-        doubt: Says why the picture looks wrong.
-        trusted: Asks for an answer nevertheless.
     """
 
     model: gr.Dropdown
@@ -53,6 +51,17 @@ class Question:
     run: gr.Button
     examples: Any
     second: gr.Dropdown
+
+
+@dataclass(frozen=True)
+class Question(_Left):
+    """What is asked, and what is said first where the picture looks wrong.
+
+    Attributes:
+        doubt: Says why; it stands where the answer is missed.
+        trusted: Asks for an answer nevertheless.
+    """
+
     doubt: gr.Markdown
     trusted: gr.Checkbox
 
@@ -72,7 +81,7 @@ class Shown:
     compared: ComparisonPlace
 
 
-def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str] = ("Picture",)) -> Question:
+def _build_left(experiment: Experiment, *, verb: str, pictures: Sequence[str] = ("Picture",)) -> _Left:
     """Lay out the left side; must be called inside ``gr.Blocks``.
 
     Args:
@@ -100,13 +109,11 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
         for label in pictures
     )
     run = gr.Button(verb, variant="primary")
-    doubt = gr.Markdown("", visible=False, elem_classes="doubt")
-    trusted = gr.Checkbox(False, label="Use it all the same", visible=False)
     rows = list_examples(experiment, len(boxes))
     examples = gr.Examples(rows, list(boxes), label="Examples (drawn)") if rows else None
     if experiment.caution:
         gr.Markdown(experiment.caution, elem_classes="caution")
-    return Question(model, boxes, run, examples, second, doubt, trusted)
+    return _Left(model, boxes, run, examples, second)
 
 
 def say_drawn(model: str | None) -> str:
@@ -124,9 +131,11 @@ def beside_question(experiment: Experiment, *, pictures: Sequence[str] = ("Pictu
     """Lay out the left side; what is made within the block stands on the right. Must be called inside ``gr.Blocks``."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb, pictures=pictures)
+            left = _build_left(experiment, verb=experiment.verb, pictures=pictures)
         with gr.Column(scale=3, min_width=300, elem_classes=ANSWER):
-            yield question
+            doubt = gr.Markdown("", visible=False, elem_classes="doubt")
+            trusted = gr.Checkbox(False, label="Use it all the same", visible=False)
+            yield Question(**vars(left), doubt=doubt, trusted=trusted)
 
 
 def build_swipe(*, position: int, label: str = "Picture | result: drag the line", **more: Any) -> gr.ImageSlider:
@@ -200,10 +209,9 @@ def join(
     for control in [question.model, question.second, question.trusted, *switches]:
         ask(control.input, predict_when_whole)
     _keep_in_view(question)
-    doubted = question.doubt.change(
+    question.doubt.change(
         _show_doubt, question.doubt, [question.doubt, question.trusted], api_visibility="private", queue=False
     )
-    go_to_doubt(doubted.then)
 
     def refresh(request: gr.Request) -> Any:
         return _choices(experiment, str(request.query_params.get("run", "")))

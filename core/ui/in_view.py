@@ -4,22 +4,13 @@ from typing import Any
 
 ANSWER = "answer"
 """Class of the column on the right, which stands below the other one where there is no room."""
-_GO = """() => {{
+_GO = f"""() => {{
   if (window.innerWidth > 640) return;
-  const seen = [...document.querySelectorAll("{place}")].find(each => each.offsetParent);
+  const seen = [...document.querySelectorAll(".{ANSWER}")].find(each => each.offsetParent);
   if (seen) seen.scrollIntoView({{behavior: "smooth"}});
 }}"""
 
 
 def go_to_answer(event: Any) -> None:
     """Show where the answer will stand when something asks for one; an event such as ``button.click``."""
-    _go(event, f".{ANSWER}")
-
-
-def go_to_doubt(event: Any) -> None:
-    """Show why an answer is withheld, and the box to tick; an event such as ``markdown.change(…).then``."""
-    _go(event, ".doubt")
-
-
-def _go(event: Any, place: str) -> None:
-    event(None, None, None, js=_GO.format(place=place), api_visibility="private", queue=False)
+    event(None, None, None, js=_GO, api_visibility="private", queue=False)
