@@ -17,9 +17,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from steel import STEEL  # noqa: E402 - beside this file
-
-from core.data.blot_pictures import lay_side_by_side  # noqa: E402 - after the project is found
+from assets.steel import STEEL  # noqa: E402 - after the project is found
+from core.data.blot_pictures import lay_side_by_side  # noqa: E402
 from core.data.landcover import render_labels  # noqa: E402
 from core.data.pets import PET  # noqa: E402
 from core.data.synthetic_aoi import draw_inspection  # noqa: E402
