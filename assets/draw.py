@@ -17,7 +17,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from core.data.blot_pictures import lay_side_by_side  # noqa: E402 - after the project is found
+from assets.steel import STEEL  # noqa: E402 - after the project is found
+from core.data.blot_pictures import lay_side_by_side  # noqa: E402
 from core.data.landcover import render_labels  # noqa: E402
 from core.data.pets import PET  # noqa: E402
 from core.data.synthetic_aoi import draw_inspection  # noqa: E402
@@ -110,11 +111,12 @@ def draw_aoi(path: Path) -> None:
 
 
 def draw_aoi_examples(folder: Path) -> None:
-    """Four drawn inspection pictures: a void, a scratch, a chipped edge, and nothing wrong."""
+    """Four defects of steel, of which the shipped model learnt photographs, and one line of the drawn set."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, label in enumerate((1, 2, 4, 0), 1):
-        picture = draw_inspection(np.random.default_rng(60 + number), label)
-        cv2.imwrite(str(folder / f"drawn_{number}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    pictures = {name: draw(np.random.default_rng(seed)) for name, (draw, seed) in STEEL.items()}
+    pictures["horizontal_defect"] = draw_inspection(np.random.default_rng(62), 2)
+    for number, (name, picture) in enumerate(pictures.items(), 1):
+        cv2.imwrite(str(folder / f"drawn_{number}_{name}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
 
 
 def draw_chest_card(path: Path) -> None:

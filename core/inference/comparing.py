@@ -126,8 +126,10 @@ def _compare_classes(
 
 
 def _moves(first: Mapping[str, float], second: Mapping[str, float]) -> str:
-    """Say whose share moves most from the first to the second, where it moves by a percent or more."""
-    moves = {name: second.get(name, 0.0) - share for name, share in first.items()}
+    """Say whose share moves most from the first to the second, of what both know, if by a percent or more."""
+    moves = {name: second[name] - share for name, share in first.items() if name in second}
+    if not moves:
+        return " They have no class in common."
     name = max(moves, key=lambda each: abs(moves[each]))
     return f" {name} moves most, by {100 * moves[name]:+.1f} points." if abs(moves[name]) >= 0.01 else ""
 

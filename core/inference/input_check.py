@@ -219,7 +219,7 @@ def describe(pictures: Iterable[Pixels]) -> Floats:
     Raises:
         UserError: If the bundled weights are not installed.
     """
-    look = _backbone()
+    look = load_backbone()
     framing = Framing(SIDE)
     squares, rows = (framing.frame(each) for each in pictures), []
     while batch := list(islice(squares, BATCH)):
@@ -234,7 +234,7 @@ def backbone_width() -> int:
 
 
 @lru_cache(maxsize=1)
-def _backbone() -> Callable[[NDArray[np.uint8]], Floats]:
+def load_backbone() -> Callable[[NDArray[np.uint8]], Floats]:
     """Return what maps squares ``(N, S, S, 3)`` to features ``(N, D)``; it is made once for all checkpoints."""
     source = bundled_weights()
     if source is None:

@@ -20,7 +20,7 @@ from core.engine.device import Compute, choose_compute
 from core.errors import UserError
 from core.inference.calibration import calibrate
 from core.inference.checkpoints import Checkpoint
-from core.inference.input_check import InputCheck
+from core.inference.input_check import InputCheck, load_backbone
 
 
 class Prediction(Protocol):
@@ -120,6 +120,7 @@ class Predictor(ABC):
         """
         clock, doubt = Clock(), ""
         if self.input_check:
+            load_backbone()  # once, and like the network's loading no part of an answer's time
             with clock.part("check"):
                 doubt = self.doubt(picture)
             if doubt and not trusted:

@@ -34,14 +34,14 @@ def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
         explain = gr.Checkbox(False, label="Show where it looks (Grad-CAM)")
-        heat = build_swipe(position=50, label="Picture | heat map: drag the line", visible=False)
+        heat = build_swipe(position=50, label="Picture | Grad-CAM: drag the line", visible=False, elem_classes="filled")
         similar = gr.Checkbox(
             False, label=f"Show the {SHOWN} most similar training pictures",
             info="Where the data set is on this machine. The first time it takes a while, to look through it.",
         )  # fmt: skip
         nearest = build_gallery(
             "Most similar training pictures, with class and cosine", columns=6, format="jpeg",
-            visible=False, elem_classes=["samples"],
+            visible=False, elem_classes=["samples", "filled"],
         )  # fmt: skip
         compared = build_comparison(places=False)
 

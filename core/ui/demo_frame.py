@@ -15,6 +15,7 @@ from core.inference.predictor import DoubtError, Prediction, Predictor
 from core.public import hide_places
 from core.ui.comparison_demo import NONE, ComparisonPlace, show_comparison
 from core.ui.examples import DRAWN, is_example, list_examples
+from core.ui.in_view import ANSWER, go_to_answer
 from core.ui.model_choice import first_choice, learnt_from_drawn, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
 from core.ui.zero_gpu import lend_gpu
@@ -22,6 +23,7 @@ from core.ui.zero_gpu import lend_gpu
 ResultT = TypeVar("ResultT")
 NO_SECOND = ("None", "")
 WITHHELD = "No answer is shown, because the picture looks wrong. Tick *Use it all the same* to see it."
+FAILED = "There is no answer; the message says why."
 DRAWN_MODEL = (
     "This model learnt from drawn pictures alone: it shows how things work, not what is possible. Expect little of it "
     "on real pictures; train one on your own."
@@ -33,7 +35,7 @@ EMPTY = "Give a picture: drop a file on the box, paste one, or click an example 
 
 
 @dataclass(frozen=True)
-class Question:
+class _Left:
     """The left side of a widget.
 
     Attributes:
@@ -42,8 +44,6 @@ class Question:
         run: The button.
         examples: Drawn pictures to click, made by ``gr.Examples``; None where there are none.
         second: Another model to compare with, or none.
-        doubt: Says why the picture looks wrong.
-        trusted: Asks for an answer nevertheless.
     """
 
     model: gr.Dropdown
@@ -51,6 +51,17 @@ class Question:
     run: gr.Button
     examples: Any
     second: gr.Dropdown
+
+
+@dataclass(frozen=True)
+class Question(_Left):
+    """What is asked, and what is said first where the picture looks wrong.
+
+    Attributes:
+        doubt: Says why; it stands where the answer is missed.
+        trusted: Asks for an answer nevertheless.
+    """
+
     doubt: gr.Markdown
     trusted: gr.Checkbox
 
@@ -70,7 +81,7 @@ class Shown:
     compared: ComparisonPlace
 
 
-def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str] = ("Picture",)) -> Question:
+def _build_left(experiment: Experiment, *, verb: str, pictures: Sequence[str] = ("Picture",)) -> _Left:
     """Lay out the left side; must be called inside ``gr.Blocks``.
 
     Args:
@@ -98,13 +109,11 @@ def build_question(experiment: Experiment, *, verb: str, pictures: Sequence[str]
         for label in pictures
     )
     run = gr.Button(verb, variant="primary")
-    doubt = gr.Markdown("", visible=False, elem_classes="doubt")
-    trusted = gr.Checkbox(False, label="Use it all the same", visible=False)
     rows = list_examples(experiment, len(boxes))
     examples = gr.Examples(rows, list(boxes), label="Examples (drawn)") if rows else None
     if experiment.caution:
         gr.Markdown(experiment.caution, elem_classes="caution")
-    return Question(model, boxes, run, examples, second, doubt, trusted)
+    return _Left(model, boxes, run, examples, second)
 
 
 def say_drawn(model: str | None) -> str:
@@ -122,17 +131,23 @@ def beside_question(experiment: Experiment, *, pictures: Sequence[str] = ("Pictu
     """Lay out the left side; what is made within the block stands on the right. Must be called inside ``gr.Blocks``."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
-            question = build_question(experiment, verb=experiment.verb, pictures=pictures)
-        with gr.Column(scale=3, min_width=300):
-            yield question
+            left = _build_left(experiment, verb=experiment.verb, pictures=pictures)
+        with gr.Column(scale=3, min_width=300, elem_classes=ANSWER):
+            doubt = gr.Markdown("", visible=False, elem_classes="doubt")
+            trusted = gr.Checkbox(False, label="Use it all the same", visible=False)
+            yield Question(**vars(left), doubt=doubt, trusted=trusted)
 
 
-def build_swipe(
-    *, position: int, label: str = "Picture | result: drag the line", visible: bool = True
-) -> gr.ImageSlider:
-    """Return a picture and its result with a line between them to drag, which starts at this per cent of the width."""
+def build_swipe(*, position: int, label: str = "Picture | result: drag the line", **more: Any) -> gr.ImageSlider:
+    """Return a picture and its result with a line between them to drag, which starts at this per cent of the width.
+
+    Args:
+        position: Per cent.
+        label: What stands over it.
+        more: Gradio's.
+    """
     return gr.ImageSlider(
-        label=label, format="jpeg", slider_position=position, interactive=False, max_height=620, visible=visible
+        label=label, format="jpeg", slider_position=position, interactive=False, max_height=620, **more
     )  # fmt: skip
 
 
@@ -165,8 +180,15 @@ def join(
         "concurrency_id": experiment.slug,
         "concurrency_limit": AT_ONCE,
     }
+    failed = tuple(FAILED if each is EMPTY else each for each in nothing)
     predict = lend_gpu(name_tool(predict, experiment))
-    question.run.click(predict, api_name=experiment.slug, **asked)
+
+    def ask(event: Any, function: Any, **more: Any) -> None:
+        asking = event(function, **{"api_visibility": "private", **more}, **asked)
+        # What stands there is of another picture or model than what is named beside it.
+        asking.failure(lambda: failed, None, outputs, api_visibility="private", queue=False)
+
+    ask(question.run.click, predict, api_name=experiment.slug, api_visibility="public")
 
     def predict_when_whole(*given: Any) -> Any:
         whole = all(each is not None for each in given[: len(question.pictures)])
@@ -176,21 +198,20 @@ def join(
         # What was insisted on for one picture is not for the next. The rest waits for it.
         renewed = box.upload(_forget_trust, None, question.trusted, api_visibility="private", queue=False)
         # A second picture that comes while the first is worked on is not dropped, as Gradio would.
-        renewed.then(predict_when_whole, api_visibility="private", trigger_mode="always_last", **asked)
+        ask(renewed.then, predict_when_whole, trigger_mode="always_last")
     if question.examples is not None:
         example = question.examples.load_input_event
         renewed = example.then(_forget_trust, None, question.trusted, api_visibility="private", queue=False)
-        renewed.then(predict, api_visibility="private", **asked)
+        ask(renewed.then, predict)
     for box in question.pictures:
         box.clear(lambda: nothing, None, outputs, api_visibility="private", queue=False)
-    question.trusted.input(predict_when_whole, api_visibility="private", **asked)
-    question.second.input(predict_when_whole, api_visibility="private", **asked)
+    switches: list[Any] = [each for each in later if isinstance(each, gr.Checkbox)]
+    for control in [question.model, question.second, question.trusted, *switches]:
+        ask(control.input, predict_when_whole)
+    _keep_in_view(question)
     question.doubt.change(
         _show_doubt, question.doubt, [question.doubt, question.trusted], api_visibility="private", queue=False
     )
-    for switch in later:
-        if isinstance(switch, gr.Checkbox):
-            switch.input(predict_when_whole, api_visibility="private", **asked)
 
     def refresh(request: gr.Request) -> Any:
         return _choices(experiment, str(request.query_params.get("run", "")))
@@ -207,6 +228,16 @@ def name_tool(predict: Callable[..., Any], experiment: Experiment) -> Callable[.
     about = " ".join(each for each in (f"{experiment.title}: {first}", experiment.caution) if each)
     predict.__name__, predict.__doc__ = experiment.slug, about + break_ + rest
     return predict
+
+
+def _keep_in_view(question: Question) -> None:
+    """Let a narrow page follow what was asked for; where two pictures are needed, the first one alone asks nothing."""
+    go_to_answer(question.run.click)
+    go_to_answer(question.trusted.input)
+    if question.examples is not None:
+        go_to_answer(question.examples.load_input_event.then)
+    if len(question.pictures) == 1:
+        go_to_answer(question.pictures[0].upload)
 
 
 def _forget_trust() -> Any:

@@ -36,18 +36,22 @@ TEAL = gr.themes.Color(
 STYLE = """
 .gradio-container {max-width: none !important; padding: 0 2px !important}
 .share input, .share textarea {font-size: 1.9rem !important; line-height: 1.2 !important; font-weight: 600}
+.share.long input, .share.long textarea {font-size: clamp(1.15rem, 2.4vw, 1.9rem) !important}
 .caution, .notes {opacity: .8; font-size: .95rem}
 .doubt {border-left: 4px solid #e8a33d; background: #e8a33d22; padding: .5rem .8rem !important; border-radius: 6px}
 .doubt .doubt {border: 0; background: none; padding: 0 !important}
 input[role=combobox] {text-overflow: ellipsis; padding-right: 2rem !important}
+.answer {scroll-margin-top: 4rem}
 .tab-wrapper .tab-container button {padding: 0 9px}
 footer .divider {display: none}
+.legend {padding-bottom: 4px}
 .legend table, .legend td {border-color: #94a3b855 !important}
 @media (max-width: 640px) {
   .shown {height: auto !important; max-height: 620px}
   .tab-wrapper {height: auto !important}
   .tab-container[role=tablist] {height: auto !important; flex-wrap: wrap}
 }
+.filled:has(.empty) {display: none}
 .block:has(> .image-container) {padding-top: 2.1rem !important}
 .block > .image-container {position: relative}
 .image-container > .top-panel {top: -2.1rem}

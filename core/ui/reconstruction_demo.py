@@ -38,7 +38,7 @@ def build_reconstruction_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             with gr.Tab("Bypass"):
                 emptied = build_picture("Result with the bottleneck emptied")
         score = gr.Textbox(
-            label="Likeness to the picture", interactive=False, elem_classes="share", max_lines=1
+            label="Likeness to the picture", interactive=False, elem_classes=["share", "long"], max_lines=1
         )  # fmt: skip
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()

@@ -93,11 +93,12 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         _redraw, [view, threshold], [overlay, share], show_progress="hidden", trigger_mode="always_last",
         api_visibility="private",
     )  # fmt: skip
-    threshold.release(
+    threshold.input(  # not on release alone: the number and the arrow keys move it too
         lambda seen, value: (
             None if experiment.thin or seen is None else seen.cutout(value), _measure(seen, value)
         ),
-        [view, threshold], [cutout, lines], show_progress="hidden", api_visibility="private",
+        [view, threshold], [cutout, lines], show_progress="hidden", trigger_mode="always_last",
+        api_visibility="private",
     )  # fmt: skip
     lines.change(_say_lines, lines, measured, api_visibility="private", queue=False)
 

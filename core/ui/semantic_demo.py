@@ -40,7 +40,7 @@ def build_semantic_tab(demo: gr.Blocks, experiment: Experiment) -> None:
                 overlay = build_swipe(position=40)
             with gr.Tab("Map"):
                 coloured = build_picture("Class numbers as indexed PNG", kind="png", image_mode=None)
-        legend = gr.HTML("", label="Shares of the picture", elem_classes="legend")
+        legend = gr.HTML("", elem_classes="legend")
         said = gr.Markdown(EMPTY, elem_classes="notes")
         shares = gr.JSON(label="Shares", visible=False)
         milliseconds = build_times()
@@ -93,4 +93,5 @@ def render_legend(prediction: ClassMapPrediction) -> str:
     for name, share in prediction.shares.items():
         colour = ", ".join(str(each) for each in prediction.colours[prediction.classes.index(name)])
         rows.append(ROW.format(colour=colour, name=html.escape(name), share=100 * share))
-    return f'<table style="width:100%;max-width:22rem"><tbody>{"".join(rows)}</tbody></table>'
+    head = '<caption style="text-align:left">Share of the picture</caption>'
+    return f'<table style="width:100%;max-width:22rem">{head}<tbody>{"".join(rows)}</tbody></table>'

@@ -85,7 +85,9 @@ def test_in_the_embedded_widget(files: Path, tab: Tab) -> None:
 
 
 @pytest.mark.browser
-def test_an_example_is_predicted_on_a_phone(open_tab: Callable[..., Tab]) -> None:
+def test_an_example_is_predicted_on_a_phone_and_a_wrong_file_leaves_no_answer(
+    open_tab: Callable[..., Tab], files: Path
+) -> None:
     tab = open_tab(width=390, height=844)
     page = tab.open("/gradio/?experiment=vessels")
     page.get_by_role("button", name="Find the vessels").wait_for(timeout=1000 * PATIENCE)
@@ -98,3 +100,19 @@ def test_an_example_is_predicted_on_a_phone(open_tab: Callable[..., Tab]) -> Non
         [...label.parentElement.querySelectorAll('.image-container img')].some(each =>
             each.getBoundingClientRect().top + 1 < label.getBoundingClientRect().bottom)).map(each => each.innerText)"""
     assert page.evaluate(beneath) == [], "labels that lie over a picture"
+    swipe = page.get_by_text("Picture | result: drag the line").filter(visible=True)
+    expect(swipe).to_be_in_viewport()
+    picture = page.locator(".slider-wrap").filter(visible=True).bounding_box()
+    label = swipe.bounding_box()
+    assert picture is not None
+    assert label is not None
+    assert label["y"] + label["height"] <= picture["y"] + 1, "the label lies over the picture"
+    measured = page.get_by_text("Mean width")
+    before = measured.inner_text()
+    page.get_by_role("slider").filter(visible=True).first.press("PageUp")
+    expect(measured).not_to_have_text(before)
+    panel = page.get_by_role("tabpanel").filter(visible=True).first
+    panel.get_by_label("Remove Image").or_(panel.get_by_label("Clear")).first.click()
+    panel.locator("input[type=file]").first.set_input_files(files / next(iter(REFUSED)))
+    expect(page.get_by_text("There is no answer; the message says why.")).to_be_visible(timeout=1000 * PATIENCE)
+    expect(measured).not_to_be_visible()

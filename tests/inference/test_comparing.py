@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,8 @@ def test_classes_are_compared_in_a_sentence() -> None:
     assert found.said.endswith((" moves most, by +60.0 points.", " moves most, by -60.0 points."))
     assert found.difference is None
     assert found.first.shape == found.second.shape
+    stranger = replace(classes(0.9, 0.1), classes=("scratch", "void"))
+    assert compare(classes(0.9, 0.1), stranger).said.endswith(" They have no class in common.")
 
 
 def test_a_model_that_votes_can_be_compared_with_one_that_was_taught() -> None:

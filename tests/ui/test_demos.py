@@ -16,7 +16,7 @@ from core.paths import PROJECT
 from core.ui.demo_frame import say_drawn
 from core.ui.demos import build_demo
 from core.ui.examples import DRAWN, is_example, list_examples
-from core.ui.model_choice import list_shipped
+from core.ui.model_choice import list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
 
 FIRST = {
@@ -104,6 +104,24 @@ def test_an_example_of_our_own_is_answered_without_a_warning_and_a_copy_of_it_is
     Image.open(drawn).save(changed, quality=60)
     assert is_example(experiment, drawn)
     assert not is_example(experiment, changed)
+
+
+def test_the_drawn_steel_is_what_the_model_of_steel_says_and_does_not_doubt() -> None:
+    predictor = open_predictor("aoi/neu")
+    drawn = [Path(row[0]) for row in list_examples(catalogue()["aoi"], 1)]
+    steel = {each.stem.split("_", 2)[2]: each for each in drawn}
+    del steel["horizontal_defect"]  # of the drawn set
+    assert len(steel) == 4
+    for name, path in steel.items():
+        said = predictor.predict_file(path)
+        assert (said.classes[said.label], said.doubt) == (name, ""), path.name
+
+
+def test_whatever_asks_for_an_answer_takes_the_last_one_away_where_it_fails(demo: gr.Blocks) -> None:
+    asking = [each for each in demo.fns.values() if each.concurrency_id in catalogue()]
+    failing = {each.trigger_after for each in demo.fns.values() if each.trigger_only_on_failure}
+    assert len(asking) > 5 * len(catalogue())
+    assert {each._id for each in asking} <= failing
 
 
 def test_an_x_ray_is_answered_with_its_threshold_explained_and_compared(demo: gr.Blocks) -> None:

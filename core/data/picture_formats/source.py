@@ -112,7 +112,7 @@ def identify(content: bytes, name: str) -> str:
     if re.match(rb"P[1-6][\s#]", content):
         return "PNM"
     found, advice = _recognise(content)
-    raise UserError(f"{name} is {found}; pictures are read from {READ_KINDS}: {advice}.")
+    raise UserError(f"{name} is {found}, and pictures are read from {READ_KINDS}: {advice}.")
 
 
 def cut_short(name: str) -> str:
