@@ -311,7 +311,8 @@ class Pets(Experiment):
             "relit at random; AdamW at a higher rate that rises and falls once; PyTorch's own initial weights, "
             "because He's make the last layer's first answers wild; cross-entropy of the network's own values instead "
             "of values that went through a sigmoid already. The pretrained encoder's first half is held still, which "
-            "took a third off the time and cost no Dice; its decoder ends at half the size; and pictures are judged at "
+            "took a third off the time and cost no Dice; its decoder ends at half the size, with half the channels, which "
+            "halves the time of a step and lets it see each picture more often; and pictures are judged at "
             "256 pixels after training at 224, which raised Dice on the validation pictures of pets_cats by 0.008. The "
             "plain U-Net sees smaller pictures fewer times, because each takes it many times the work.",
             {
@@ -320,7 +321,9 @@ class Pets(Experiment):
                 "colour": 0.2, "initialisation": "default", "frozen_stages": 4, "test_mirror": True,
             },
             {
-                "lite0-unet": {"epochs": 12, "size": 224, "test_size": 256, "decoder": "half", "average": 0.98},
+                "lite0-unet": {
+                    "epochs": 15, "size": 224, "test_size": 256, "decoder": "half", "width": 0.5, "average": 0.98,
+                },
                 "unet": {"epochs": 8, "learning_rate": 1e-3, "size": 128},
                 "resnet34-unet": {"learning_rate": 1e-3},
                 "resnet34-unet-standard": {"learning_rate": 1e-3},
