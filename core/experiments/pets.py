@@ -311,10 +311,10 @@ class Pets(Experiment):
             "relit at random; AdamW at a higher rate that rises and falls once; PyTorch's own initial weights, "
             "because He's make the last layer's first answers wild; cross-entropy of the network's own values instead "
             "of values that went through a sigmoid already. The pretrained encoder's first half is held still, which "
-            "took a third off the time and cost no Dice; its decoder ends at half the size, with half the channels, which "
-            "halves the time of a step and lets it see each picture more often; and pictures are judged at "
-            "256 pixels after training at 224, which raised Dice on the validation pictures of pets_cats by 0.008. The "
-            "plain U-Net sees smaller pictures fewer times, because each takes it many times the work.",
+            "took a third off the time and cost no Dice; its decoder ends at half the size and has half the channels, "
+            "so that it sees each picture more often in the same time; and pictures are judged at 256 pixels after "
+            "training at 224, which raised Dice on the validation pictures of pets_cats by 0.008. The plain U-Net sees "
+            "smaller pictures fewer times, because each takes it many times the work.",
             {
                 "epochs": 12, "batch_size": 16, "learning_rate": 2e-3, "schedule": "one-cycle", "weight_decay": 1e-2,
                 "gradient_clip": 1.0, "size": 192, "flip": True, "shift": 0.1, "scale": 0.2, "rotation": 15.0,
