@@ -323,6 +323,7 @@ class Pets(Experiment):
             {
                 "lite0-unet": {
                     "epochs": 15, "size": 224, "test_size": 256, "decoder": "half", "width": 0.5, "average": 0.98,
+                    "memory_format": "channels-last",
                 },
                 "unet": {"epochs": 8, "learning_rate": 1e-3, "size": 128},
                 "resnet34-unet": {"learning_rate": 1e-3},
