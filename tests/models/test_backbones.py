@@ -252,6 +252,31 @@ def test_same_padding_puts_the_surplus_at_the_end(kernel: int, side: int) -> Non
     torch.testing.assert_close(layer(image), expected)
 
 
+def test_slow_gradients_of_depthwise_layers_are_taken_in_fp32_where_something_is_learnt() -> None:
+    network = build_backbone("efficientnet-lite0", pooled=False).train()
+    seen: dict[tuple[int, int], set[torch.dtype]] = {}
+
+    def note(layer: nn.Conv2d, inputs: tuple[Tensor, ...]) -> None:
+        seen.setdefault((layer.kernel_size[0], layer.stride[0]), set()).add(inputs[0].dtype)
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d) and layer.groups > 1:
+            layer.register_forward_pre_hook(note)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        learnt = network(images)
+        trained = dict(seen)
+        seen.clear()
+        with torch.inference_mode():
+            network(images)
+    assert trained == {(3, 1): {torch.bfloat16}, (3, 2): {torch.float32}, (5, 2): {torch.float32},
+                       (5, 1): {torch.float32}}  # fmt: skip
+    assert {kind for kinds in seen.values() for kind in kinds} == {torch.bfloat16}
+    assert learnt.dtype == torch.bfloat16
+    learnt.float().square().mean().backward()
+    assert all(torch.isfinite(each.grad).all() for each in network.parameters() if each.grad is not None)
+
+
 def test_the_bundled_names_become_timms_in_the_same_order() -> None:
     ours = EfficientNetLite0().state_dict()
     assert list(ours) == list(timm.create_model("tf_efficientnet_lite0").state_dict())
