@@ -131,7 +131,10 @@ def _moves(first: Mapping[str, float], second: Mapping[str, float]) -> str:
     if not moves:
         return " They have no class in common."
     name = max(moves, key=lambda each: abs(moves[each]))
-    return f" {name} moves most, by {100 * moves[name]:+.1f} points." if abs(moves[name]) >= 0.01 else ""
+    if abs(moves[name]) < 0.01:
+        return ""
+    more = "more" if moves[name] > 0 else "less"
+    return f" The second gives {name} {100 * abs(moves[name]):.1f} points {more}, the largest change."
 
 
 def _pad(pixels: Pixels, height: int, width: int) -> Pixels:

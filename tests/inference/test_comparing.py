@@ -42,7 +42,7 @@ def test_classes_are_compared_in_a_sentence() -> None:
     assert same.said == "Both say cat: the first with 90.0 %, the second with 90.0 %."
     found = compare(classes(0.9, 0.1), classes(0.3, 0.7))
     assert found.said.startswith("They differ: the first says cat (90.0 %), the second dog (70.0 %). ")
-    assert found.said.endswith((" moves most, by +60.0 points.", " moves most, by -60.0 points."))
+    assert found.said.endswith((" 60.0 points more, the largest change.", " 60.0 points less, the largest change."))
     assert found.difference is None
     assert found.first.shape == found.second.shape
     stranger = replace(classes(0.9, 0.1), classes=("scratch", "void"))
