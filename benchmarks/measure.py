@@ -105,7 +105,7 @@ ROWS = [
     *(  # as many epochs as ten minutes allow
         Row("pets", arm, SHAPES, "pets_cats", PETS, "test",
             changes={"denoise": "true", "size": "128", "epochs": epochs})
-        for arm, epochs in (("unet", "3"), ("resnet34-unet", "13"))
+        for arm, epochs in (("unet", "3"), ("resnet34-unet", "11"))
     ),
     Row("objects", "lite0-last-stage", AOI_SCORES, "objects_cifar10", CIFAR, "test"),
     Row("objects", "lite0-frozen", AOI_SCORES, "objects_cifar10", CIFAR, "test"),
