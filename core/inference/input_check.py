@@ -29,7 +29,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from core.data.decoded import Framing
-from core.data.raster import Pixels, resize
+from core.data.raster import Pixels, resize, shrink_to
 from core.engine.pretrained import BUNDLED, bundled_weights, load_weights_into
 from core.errors import UserError
 from core.files import write_atomically
@@ -150,9 +150,10 @@ class InputCheck:
 
     def _say_way(self, pixels: Pixels, most: float) -> str:
         """Return a sentence on how a doubted picture comes at most so far from the gallery; empty where it does not."""
-        ways = {name: np.ascontiguousarray(np.rot90(pixels, times)) for name, times in TURNS.items()}
+        small = shrink_to(pixels, 4 * SIDE)  # four copies of a large photograph would fill the memory
+        ways = {name: np.ascontiguousarray(np.rot90(small, times)) for name, times in TURNS.items()}
         if self.bounds.chroma < MOST_CHROMA:
-            ways[NEGATIVE] = np.asarray(255 - pixels, np.uint8)
+            ways[NEGATIVE] = np.asarray(255 - small, np.uint8)
         looking = {name: each for name, each in ways.items() if not self.doubt_looks(Looks.of(each))}
         if not looking:
             return ""
