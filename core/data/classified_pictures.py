@@ -121,6 +121,53 @@ class ClassifiedDataset(GatheredDataset):
         return {"images": self.normalisation.normalise(pictures), "labels": torch.from_numpy(self.labels[rows])}
 
 
+class ChangedOnce:
+    """A stack of which some pictures are changed at random, once and for good.
+
+    What is computed of a picture can be kept then, and yet a network learns from changed ones too.
+    """
+
+    def __init__(
+        self, pictures: PictureStack, augmentation: PictureAugmentation, *, part: float, first: int, seed: int = 0
+    ) -> None:
+        """Hold a stack of pictures.
+
+        Args:
+            pictures: ``(M, S, S, 3)``; it is not changed.
+            augmentation: Random changes.
+            part: How many of them are changed, 0 to 1; they are spread evenly.
+            first: Only among the first so many; the rest stays as it is.
+            seed: Start of the random choices.
+        """
+        self.pictures = pictures
+        self.augmentation = augmentation
+        self.seed = seed
+        counted = np.floor(part * np.arange(first + 1))
+        self.changed = frozenset(np.flatnonzero(np.diff(counted)).tolist())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of pictures, height, width, 3."""
+        return self.pictures.shape
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, rows: Any, /) -> NDArray[np.uint8]:
+        numbers = np.arange(len(self))[rows]
+        pixels = np.array(self.pictures[numbers])
+        if numbers.ndim == 0:
+            return self._seen(int(numbers), pixels)
+        for place, number in enumerate(numbers.tolist()):
+            pixels[place] = self._seen(number, pixels[place])
+        return pixels
+
+    def _seen(self, number: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if number not in self.changed:
+            return pixels
+        return self.augmentation.apply(pixels, np.random.default_rng((self.seed, number)))
+
+
 class FeatureDataset(GatheredDataset):
     """Features that a frozen network found in training pictures, by key ``(epoch, index)``.
 

@@ -16,8 +16,11 @@ NETWORKS = {
 }
 FIXED = "A fixed feature extractor: only the last layer is trained, the rest is computed once for each picture."
 TUNED = "Fine-tuned: every layer is trained further."
+FIXED_ARMS = tuple(f"{name}-fixed" for name in NETWORKS)
 FINE_TUNED = tuple(f"{name}-tuned" for name in NETWORKS)
 R5 = "Report R5, 30 epochs"
+UNEVEN = {"flip": True, "shift": 0.1, "scale": 1.25, "stretch": 1.35, "colour": 0.3, "grain": 1.0}
+"""Changes against what tells the classes apart without being disease."""
 
 
 def _arms() -> tuple[Arm, ...]:
@@ -52,26 +55,22 @@ class Chest(ClassificationExperiment):
         Recipe(
             "improved",
             "Improved",
-            "AdamW whose rate rises and falls once, and a decay that keeps the last layer small. An answer is the mean "
-            "over four views, the picture, its mirror image and both enlarged: on held-back patients ROC AUC rose from "
-            "0.993 to 0.996 by that. Fine-tuned arms see shifted, scaled, turned and relit pictures, because the test "
-            "pictures were taken by others. Two things help on held-back pictures but not on those of others, so they "
-            "are off: letting the last layer see all stages (all_stages; on the official test split accuracy fell from "
-            "0.86 to 0.83), and the same light for all (even_light; ROC AUC of held-back pictures that were cropped "
-            "and relit rose from 0.945 to 0.970, on the test split it fell from 0.962 to 0.956).",
+            "AdamW whose rate rises and falls once, and a last layer that sees mean and spread of every stage. In the "
+            "public set the two classes also differ in what is not disease: the shape of the picture before it was "
+            "squashed, how large the child is in it, grain. A model leans on that: where held-back healthy children "
+            "alone are made higher by a quarter, ROC AUC falls from 0.996 to 0.906. So half of the training pictures "
+            "are mirrored, shifted, scaled, stretched, relit, blurred or made grainy, once, so that features are still "
+            "computed once: 0.978 there then, 0.996 where nothing is changed. Fine-tuned arms see such changes anew in "
+            "every epoch. The same light for all (even_light) and answers from several views (test_views) help "
+            "held-back pictures but not those of others, so they are off.",
             {
                 "epochs": 30, "batch_size": 128, "learning_rate": 1e-2, "schedule": "one-cycle", "weight_decay": 1e-2,
-                "test_views": "mirror-and-larger",
+                **UNEVEN,
             },
             {
-                "lite0-last-stage": {"epochs": 8, "batch_size": 32, "learning_rate": 5e-4},
-                **{
-                    arm: {
-                        "epochs": 6, "batch_size": 32, "learning_rate": 3e-4, "shift": 0.05, "scale": 1.1,
-                        "rotation": 7.0, "colour": 0.2,
-                    }
-                    for arm in FINE_TUNED
-                },
+                **{arm: {"changed_part": 0.5, "all_stages": True} for arm in FIXED_ARMS},
+                "lite0-last-stage": {"epochs": 8, "batch_size": 32, "learning_rate": 5e-4, "changed_part": 0.5},
+                **{arm: {"epochs": 6, "batch_size": 32, "learning_rate": 3e-4} for arm in FINE_TUNED},
             },
         ),
         Recipe(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.data.classified_pictures import Normalisation
     from core.data.decoded import Framing, PictureStack
     from core.data.labelled import PreparedPicture
+    from core.data.picture_augmentation import PictureAugmentation
     from core.data.raster import Pixels
     from core.engine.score import Score
     from core.engine.task import Batch, Task, TaskData
@@ -136,15 +137,16 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         training, held = train_and_validation_by_class(self.found, own.validation, own.share)
         training = at_most_of_each(training, own.per_class)
         items = [*training, *held]
-        pictures = self._decoded(items, fingerprint, say)
+        pictures = self._changed_once(self._decoded(items, fingerprint, say), len(training))
         rows, rest = np.arange(len(training)), np.arange(len(training), len(items))
         labels = labels_of(items)
         network = cast("ClassificationNetwork", network)
-        features, said = self._features(network, pictures, self._key(items, fingerprint, network), say)
+        key = self._key(items, fingerprint, network) | self._changes_key(len(training))
+        features, said = self._features(network, pictures, key, say)
         dataset: Any
         if features is None:
             dataset = ClassifiedDataset(
-                pictures, labels, normalisation=self.normalisation, augmentation=self.augmentation, seed=own.seed,
+                pictures, labels, normalisation=self.normalisation, augmentation=self.changed_anew, seed=own.seed,
                 rows=rows,
             )  # fmt: skip
             held_out = ValidationBatches(items, pictures, normalisation=self.normalisation, rows=rest)
@@ -158,12 +160,30 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         )
 
     @property
-    def augmentation(self) -> Any:
+    def augmentation(self) -> "PictureAugmentation":
         """Return the random changes of training pictures."""
         from core.data.picture_augmentation import PictureAugmentation
 
         own = self.config
-        return PictureAugmentation(own.flip, own.shift, own.scale, own.rotation, own.colour, own.trivial_augment)
+        return PictureAugmentation(
+            own.flip, own.shift, own.scale, own.rotation, own.colour, own.trivial_augment, own.stretch, own.grain
+        )
+
+    @property
+    def changed_anew(self) -> "PictureAugmentation":
+        """Return the changes that are made in every epoch; those that are made once are none of them."""
+        from core.data.picture_augmentation import PictureAugmentation
+
+        return PictureAugmentation() if self.config.changed_part else self.augmentation
+
+    def _changed_once(self, pictures: "PictureStack", training: int) -> "PictureStack":
+        """Return the stack with the changes that are made once in its first pictures, those to train on."""
+        from core.data.classified_pictures import ChangedOnce
+
+        own = self.config
+        if not own.changed_part:
+            return pictures
+        return ChangedOnce(pictures, self.augmentation, part=own.changed_part, first=training, seed=own.seed)
 
     def _decoded(self, items: Sequence["ClassifiedItem"], key: str, say: Say) -> "PictureStack":
         from core.data.classified_pictures import load_pixels
@@ -188,6 +208,11 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             "cut": [self.way.tuned, self.config.all_stages],
         }
 
+    def _changes_key(self, training: int) -> dict[str, object]:
+        """Return what decides the changes that are made once; nothing where there are none."""
+        own = self.config
+        return {"changes": [repr(self.augmentation), own.changed_part, training, own.seed]} if own.changed_part else {}
+
     def _features(
         self, network: "ClassificationNetwork", pictures: "PictureStack", key: Mapping[str, object], say: Say
     ) -> "tuple[NDArray[np.float32] | None, str]":
@@ -202,7 +227,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             return None, "The whole network is trained, so every picture goes through all of it in every epoch."
         if not self.config.keep_features:
             return None, "Features of the frozen part are computed anew in every epoch, as asked."
-        if self.augmentation.changes:
+        if self.changed_anew.changes:
             return None, (
                 "Training pictures are changed at random, so the frozen part is run in every epoch: it costs about as "
                 f"much as computing all features {self.config.epochs} times."

@@ -54,8 +54,8 @@ class ClassificationConfig(RunConfig):
                           unit="pictures", group="Data")  # fmt: skip
     weights: str = knob("pretrained", WEIGHTS_HELP, choices=WEIGHTS, group="Network")
     keep_features: bool = knob(
-        True, "Compute what the frozen part makes of each picture once and keep it. It is used where no random change "
-        "of the pictures is asked for, and gives the same training in a fraction of the time.", group="Network",
+        True, "Compute what the frozen part makes of each picture once and keep it. It is used where pictures are not "
+        "changed anew in every epoch, and gives the same training in a fraction of the time.", group="Network",
         advanced=True,
     )  # fmt: skip
     all_stages: bool = knob(
@@ -70,6 +70,19 @@ class ClassificationConfig(RunConfig):
                            group="Augmentation")  # fmt: skip
     colour: float = knob(0.0, "Strength of random brightness, contrast and saturation.", low=0.0, high=1.0,
                          group="Augmentation")  # fmt: skip
+    stretch: float = knob(
+        1.0, "Make up to so many times as wide for its height, or as high for its width: where pictures of other "
+        "shapes were squashed into squares, that tells nothing then.", low=1.0, high=3.0, group="Augmentation",
+    )  # fmt: skip
+    grain: float = knob(
+        0.0, "Strength of random blur and noise: how sharp and how grainy a picture is tells nothing then.", low=0.0,
+        high=1.0, group="Augmentation",
+    )  # fmt: skip
+    changed_part: float = knob(
+        0.0, "Change this part of the training pictures once and for good, and leave the others as they are: what a "
+        "frozen part makes of them is then still computed only once. 0 changes every picture anew in every epoch.",
+        low=0.0, high=1.0, group="Augmentation", advanced=True,
+    )  # fmt: skip
     trivial_augment: bool = knob(False, "One random operation of random strength on each picture: TrivialAugmentWide.",
                                  group="Augmentation", advanced=True)  # fmt: skip
     label_smoothing: float = knob(0.0, "Share of the target spread over all classes while training.", low=0.0, high=0.5,
@@ -92,6 +105,12 @@ class ClassificationConfig(RunConfig):
             raise UserError(
                 f"resize was given as {self.resize}, less than the square of {self.size} that is cut out; give at "
                 "least the size, or 0."
+            )
+        changes = self.flip or self.shift or self.scale > 1 or self.rotation or self.colour or self.stretch > 1
+        if self.changed_part and not (changes or self.grain or self.trivial_augment):
+            raise UserError(
+                f"changed_part was given as {self.changed_part:g}, but no change of the pictures was asked for; ask "
+                "for one, such as stretch, or give 0."
             )
         if self.all_stages and self.batch_size == 1:
             raise UserError(
