@@ -121,51 +121,48 @@ class ClassifiedDataset(GatheredDataset):
         return {"images": self.normalisation.normalise(pictures), "labels": torch.from_numpy(self.labels[rows])}
 
 
-class ChangedOnce:
-    """A stack of which some pictures are changed at random, once and for good.
+class WithCopies:
+    """A stack of pictures, followed by copies of the first of them that are changed at random, once and for good.
 
     What is computed of a picture can be kept then, and yet a network learns from changed ones too.
     """
 
     def __init__(
-        self, pictures: PictureStack, augmentation: PictureAugmentation, *, part: float, first: int, seed: int = 0
+        self, pictures: PictureStack, augmentation: PictureAugmentation, *, copies: int, first: int, seed: int = 0
     ) -> None:
         """Hold a stack of pictures.
 
         Args:
-            pictures: ``(M, S, S, 3)``; it is not changed.
-            augmentation: Random changes.
-            part: How many of them are changed, 0 to 1; they are spread evenly.
-            first: Only among the first so many; the rest stays as it is.
+            pictures: ``(M, S, S, 3)``; they are not changed.
+            augmentation: Random changes of the copies.
+            copies: Of each picture.
+            first: Only the first so many pictures have copies; the second copies stand behind all first ones.
             seed: Start of the random choices.
         """
         self.pictures = pictures
         self.augmentation = augmentation
         self.seed = seed
-        counted = np.floor(part * np.arange(first + 1))
-        self.changed = frozenset(np.flatnonzero(np.diff(counted)).tolist())
+        numbers = np.arange(len(pictures))
+        self.sources: Rows = np.concatenate([numbers, np.tile(numbers[:first], copies)])
+        """Which picture each one is, or is a copy of."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Number of pictures, height, width, 3."""
-        return self.pictures.shape
+        """Number of pictures and copies, height, width, 3."""
+        return len(self), *self.pictures.shape[1:]
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.sources)
 
     def __getitem__(self, rows: Any, /) -> NDArray[np.uint8]:
         numbers = np.arange(len(self))[rows]
-        pixels = np.array(self.pictures[numbers])
         if numbers.ndim == 0:
-            return self._seen(int(numbers), pixels)
-        for place, number in enumerate(numbers.tolist()):
-            pixels[place] = self._seen(number, pixels[place])
+            return np.asarray(self[[int(numbers)]][0])
+        pixels = np.array(self.pictures[self.sources[numbers]])
+        for place in np.flatnonzero(numbers >= len(self.pictures)):
+            rng = np.random.default_rng((self.seed, int(numbers[place])))
+            pixels[place] = self.augmentation.apply(pixels[place], rng)
         return pixels
-
-    def _seen(self, number: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if number not in self.changed:
-            return pixels
-        return self.augmentation.apply(pixels, np.random.default_rng((self.seed, number)))
 
 
 class FeatureDataset(GatheredDataset):

@@ -68,8 +68,11 @@ class Chest(ClassificationExperiment):
                 **UNEVEN,
             },
             {
-                **{arm: {"changed_part": 0.5, "all_stages": True} for arm in FIXED_ARMS},
-                "lite0-last-stage": {"epochs": 8, "batch_size": 32, "learning_rate": 5e-4, "changed_part": 0.5},
+                **{
+                    arm: {"copies": 1, "all_stages": True, "learning_rate": 3e-3, "weight_decay": 1.0}
+                    for arm in FIXED_ARMS
+                },
+                "lite0-last-stage": {"epochs": 8, "batch_size": 32, "learning_rate": 5e-4, "copies": 1},
                 **{arm: {"epochs": 6, "batch_size": 32, "learning_rate": 3e-4} for arm in FINE_TUNED},
             },
         ),

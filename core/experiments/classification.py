@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -33,9 +33,9 @@ PLAIN = (0.5, 0.5, 0.5)
 """Mean and deviation of pictures for networks that were trained by nobody before."""
 LARGEST_FEATURES = 2 << 30
 """Bytes of features of a frozen part above which they are computed anew in every epoch."""
-FEATURE_BATCH = {"cpu": 4}
-"""Pictures whose features are computed at once, by device: on a processor, maps of more do not stay in its cache
-(EfficientNet-Lite0 at 224 pixels, one core: 14 ms a picture by fours, 21 ms by sixteens)."""
+FEATURE_BATCH = {("cpu", "fp32"): 4, ("cpu", "bf16"): 8}
+"""Pictures whose features are computed at once, by device and format: on a processor, maps of more do not stay in its
+cache (EfficientNet-Lite0 at 224 pixels, one core: 14 ms a picture by fours, 21 ms by sixteens)."""
 LARGER_BATCH, TRIAL_BATCH = 64, 4
 MONITORS = ("accuracy", "roc_auc", "macro_f1")
 """Scores that can decide which epoch is kept."""
@@ -137,11 +137,12 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         training, held = train_and_validation_by_class(self.found, own.validation, own.share)
         training = at_most_of_each(training, own.per_class)
         items = [*training, *held]
-        pictures = self._changed_once(self._decoded(items, fingerprint, say), len(training))
+        pictures = self._with_copies(self._decoded(items, fingerprint, say), len(training))
         rows, rest = np.arange(len(training)), np.arange(len(training), len(items))
-        labels = labels_of(items)
+        rows, labels = np.append(rows, np.arange(len(items), len(pictures))), labels_of(items)
+        labels = np.append(labels, np.tile(labels[: len(training)], own.copies))
         network = cast("ClassificationNetwork", network)
-        key = self._key(items, fingerprint, network) | self._changes_key(len(training))
+        key = self._key(items, fingerprint, network) | self._copies_key(len(training))
         features, said = self._features(network, pictures, key, say)
         dataset: Any
         if features is None:
@@ -171,19 +172,19 @@ class ClassificationSetup(Setup[ClassificationConfig]):
 
     @property
     def changed_anew(self) -> "PictureAugmentation":
-        """Return the changes that are made in every epoch; those that are made once are none of them."""
+        """Return the changes that are made in every epoch; those of copies are none of them."""
         from core.data.picture_augmentation import PictureAugmentation
 
-        return PictureAugmentation() if self.config.changed_part else self.augmentation
+        return PictureAugmentation() if self.config.copies else self.augmentation
 
-    def _changed_once(self, pictures: "PictureStack", training: int) -> "PictureStack":
-        """Return the stack with the changes that are made once in its first pictures, those to train on."""
-        from core.data.classified_pictures import ChangedOnce
+    def _with_copies(self, pictures: "PictureStack", training: int) -> "PictureStack":
+        """Return the stack, followed by the copies of its first pictures, those to train on."""
+        from core.data.classified_pictures import WithCopies
 
         own = self.config
-        if not own.changed_part:
+        if not own.copies:
             return pictures
-        return ChangedOnce(pictures, self.augmentation, part=own.changed_part, first=training, seed=own.seed)
+        return WithCopies(pictures, self.augmentation, copies=own.copies, first=training, seed=own.seed)
 
     def _decoded(self, items: Sequence["ClassifiedItem"], key: str, say: Say) -> "PictureStack":
         from core.data.classified_pictures import load_pixels
@@ -208,10 +209,10 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             "cut": [self.way.tuned, self.config.all_stages],
         }
 
-    def _changes_key(self, training: int) -> dict[str, object]:
-        """Return what decides the changes that are made once; nothing where there are none."""
+    def _copies_key(self, training: int) -> dict[str, object]:
+        """Return what decides the copies; nothing where there are none."""
         own = self.config
-        return {"changes": [repr(self.augmentation), own.changed_part, training, own.seed]} if own.changed_part else {}
+        return {"copies": [repr(self.augmentation), own.copies, training, own.seed]} if own.copies else {}
 
     def _features(
         self, network: "ClassificationNetwork", pictures: "PictureStack", key: Mapping[str, object], say: Say
@@ -239,15 +240,16 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         if 4 * len(pictures) * math.prod(shape) > LARGEST_FEATURES:
             return None, "The frozen part's features would not fit into the cache, so they are computed in every epoch."
         device, precision = choose_device(self.config.device), self._feature_precision()
-        at_once = FEATURE_BATCH.get(device, LARGER_BATCH)
+        choose = partial(
+            choose_compute, part, example, device=device, memory_format=self.config.memory_format, training=False
+        )
+        chosen = choose(precision=precision) if precision == "auto" else None
+        precision = chosen.precision if chosen else precision
+        at_once = FEATURE_BATCH.get((device, precision), LARGER_BATCH)
         batches = (self.normalisation.normalise(pictures[rows]) for rows in _in_batches(len(pictures), at_once))
 
         def compute() -> "Iterator[NDArray[np.float32]]":
-            setting = choose_compute(
-                part, example, device=device, precision=precision, memory_format=self.config.memory_format,
-                training=False,
-            )  # fmt: skip
-            yield from iterate_features(part, batches, setting)
+            return iterate_features(part, batches, chosen or choose(precision=precision))
 
         features = kept_array(
             {**key, "computed": [device, precision]}, compute, shape=(len(pictures), *shape), dtype="float32",
@@ -258,7 +260,9 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         return features, f"Features of the frozen part are computed once and kept ({size:.0f} MiB, {precision})."
 
     def _feature_precision(self) -> str:
-        return self.precision if self.config.precision == "auto" else self.config.precision
+        """Return the number format of features; beside the changes of copies, a shorter one's rounding is nothing."""
+        wanted = self.config.precision
+        return self.precision if wanted == "auto" and not self.config.copies else wanted
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return a split's pictures with their labels.

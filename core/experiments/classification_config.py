@@ -78,10 +78,10 @@ class ClassificationConfig(RunConfig):
         0.0, "Strength of random blur and noise: how sharp and how grainy a picture is tells nothing then.", low=0.0,
         high=1.0, group="Augmentation",
     )  # fmt: skip
-    changed_part: float = knob(
-        0.0, "Change this part of the training pictures once and for good, and leave the others as they are: what a "
-        "frozen part makes of them is then still computed only once. 0 changes every picture anew in every epoch.",
-        low=0.0, high=1.0, group="Augmentation", advanced=True,
+    copies: int = knob(
+        0, "Learn from each picture as it is and from so many changed copies, the same ones in every epoch: what a "
+        "frozen part makes of them is then computed only once. 0 changes every picture anew in every epoch.", low=0,
+        high=20, group="Augmentation", advanced=True,
     )  # fmt: skip
     trivial_augment: bool = knob(False, "One random operation of random strength on each picture: TrivialAugmentWide.",
                                  group="Augmentation", advanced=True)  # fmt: skip
@@ -107,10 +107,10 @@ class ClassificationConfig(RunConfig):
                 "least the size, or 0."
             )
         changes = self.flip or self.shift or self.scale > 1 or self.rotation or self.colour or self.stretch > 1
-        if self.changed_part and not (changes or self.grain or self.trivial_augment):
+        if self.copies and not (changes or self.grain or self.trivial_augment):
             raise UserError(
-                f"changed_part was given as {self.changed_part:g}, but no change of the pictures was asked for; ask "
-                "for one, such as stretch, or give 0."
+                f"copies was given as {self.copies}, but no change of the pictures was asked for; ask for one, such as "
+                "stretch, or give 0."
             )
         if self.all_stages and self.batch_size == 1:
             raise UserError(

@@ -31,10 +31,20 @@ class StageStatistics(nn.Module):
         for name, stage in self.stages.named_children():
             images = stage(images)
             if before_the_last:
-                variance, mean = torch.var_mean(images.float(), dim=(2, 3), correction=0)
-                statistics += [mean, (variance + 1e-12).sqrt()]  # the slope of a root at 0 is infinite
+                statistics += _mean_and_deviation(images.float())
             before_the_last &= name != self.last
         return torch.cat([*statistics, images.float()], dim=1)
+
+
+def _mean_and_deviation(maps: Tensor) -> list[Tensor]:
+    """Return mean and standard deviation of maps ``(N, C, h, w)``, each ``(N, C)``.
+
+    From the mean of squares: `torch.var_mean` takes ten times as long on a processor (5.0 against 0.5 ms for
+    EfficientNet-Lite0's stages of one picture).
+    """
+    mean = maps.mean((2, 3))
+    variance = (maps.square().mean((2, 3)) - mean.square()).clamp_min(0)
+    return [mean, (variance + 1e-12).sqrt()]  # the slope of a root at 0 is infinite
 
 
 def count_statistics(spec: BackboneSpec) -> int:
