@@ -151,8 +151,15 @@ class Classifier(ClassificationNetwork):
 
     def features(self, images: Tensor) -> Tensor:
         """Map pictures ``(N, 3, H, W)`` to what the linear layer sees of them, ``(N, F)``."""
-        features: Tensor = self.frozen_part(images) if self.all_stages else self.backbone(images)
+        features: Tensor = self.scale(self.frozen_part(images)) if self.all_stages else self.backbone(images)
         return features
+
+    @property
+    def scale(self) -> nn.BatchNorm1d:
+        """Return what brings the statistics of all stages to one scale."""
+        scale = self.head[0]
+        assert isinstance(scale, nn.BatchNorm1d)
+        return scale
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the last pass's logits out of copies: a tensor within a graph cannot be copied."""

@@ -15,6 +15,7 @@ from core.data.classified_pictures import (
     Normalisation,
     PicturePart,
     ValidationBatches,
+    WithCopies,
     build_batch_loader,
     load_pixels,
 )
@@ -98,6 +99,19 @@ def test_epoch_index_and_seed_each_change_the_example(pictures: NDArray[np.uint8
     assert not torch.equal(example, dataset[1, 0]["images"])
     assert not torch.equal(example, dataset[0, 1]["images"])
     assert not torch.equal(example, _dataset(twice, labels, augmentation=EVERYTHING, seed=2)[0, 0]["images"])
+
+
+def test_copies_stand_behind_their_pictures_and_are_the_same_each_time(pictures: NDArray[np.uint8]) -> None:
+    stack = WithCopies(pictures, EVERYTHING, copies=2, first=5, seed=3)
+    assert stack.shape == (COUNT + 10, SIDE, SIDE, 3)
+    assert stack.sources[COUNT:].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(stack[:COUNT], pictures)
+    copies = stack[COUNT:]
+    assert len({each.tobytes() for each in [*pictures[:5], *copies]}) == 15
+    np.testing.assert_array_equal(stack[[COUNT + 7, 2, COUNT]], np.stack([copies[7], pictures[2], copies[0]]))
+    np.testing.assert_array_equal(stack[COUNT + 7], copies[7])
+    other = WithCopies(pictures, EVERYTHING, copies=2, first=5, seed=4)[COUNT:]
+    assert not (copies == other).all(axis=(1, 2, 3)).any()
 
 
 def test_a_loader_gives_what_collating_examples_gives(pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:

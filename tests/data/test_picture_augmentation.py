@@ -34,7 +34,7 @@ def _many(augmentation: PictureAugmentation, pixels: Pixels, count: int = 60) ->
     return [augmentation.apply(pixels, np.random.default_rng(seed)) for seed in range(count)]
 
 
-EVERYTHING = PictureAugmentation(True, 0.1, 1.3, 30, 0.3, True)
+EVERYTHING = PictureAugmentation(True, 0.1, 1.3, 30, 0.3, True, 1.3, 0.8)
 
 
 def test_nothing_changes_unless_asked_for() -> None:
@@ -45,7 +45,8 @@ def test_nothing_changes_unless_asked_for() -> None:
 @pytest.mark.parametrize(
     "augmentation",
     [PictureAugmentation(shift=0.1), PictureAugmentation(scale=1.2), PictureAugmentation(rotation=9),
-     PictureAugmentation(colour=0.2), PictureAugmentation(trivial=True), EVERYTHING],
+     PictureAugmentation(colour=0.2), PictureAugmentation(trivial=True), PictureAugmentation(stretch=1.3),
+     PictureAugmentation(grain=1.0), EVERYTHING],
 )  # fmt: skip
 def test_each_change_changes_pictures_of_the_same_kind_and_leaves_the_given_one_alone(
     augmentation: PictureAugmentation,
@@ -134,3 +135,43 @@ def test_trivial_augment_is_torchvisions_and_leaves_its_generator_alone() -> Non
             torch.manual_seed(int(np.random.default_rng(seed).integers(2**63)))
             expected = v2.TrivialAugmentWide()(Image.fromarray(_scene()))
         np.testing.assert_array_equal(changed, np.asarray(expected))
+
+
+def _reach(pixels: Pixels) -> tuple[float, float]:
+    """Standard deviation of the light along columns and rows."""
+    weight = pixels[..., 0].astype(float)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    x, y = _centre(pixels)
+    across, down = (columns - x) ** 2, (rows - y) ** 2
+    return float(((across * weight).sum() / weight.sum()) ** 0.5), float(((down * weight).sum() / weight.sum()) ** 0.5)
+
+
+def test_a_stretch_makes_wider_or_higher_and_keeps_the_area() -> None:
+    seen = np.array(
+        [_reach(each) for each in _many(PictureAugmentation(stretch=2.0), _spot(31.5, 31.5, radius=10), 100)]
+    )
+    ratio, area = seen[:, 0] / seen[:, 1], seen[:, 0] * seen[:, 1]
+    assert ratio.min() == pytest.approx(0.5, rel=0.08)
+    assert ratio.max() == pytest.approx(2.0, rel=0.08)
+    assert area == pytest.approx(np.prod(_reach(_spot(31.5, 31.5, radius=10))), rel=0.05)
+
+
+def test_grain_blurs_or_adds_noise_or_both_or_neither_and_grey_stays_grey() -> None:
+    grey = np.repeat(_scene()[..., :1], 3, axis=2)
+    seen = _many(PictureAugmentation(grain=1.0), grey, 200)
+    assert all((each == each[..., :1]).all() for each in seen)
+    untouched = sum((each == grey).all() for each in seen)
+    assert 20 < untouched < 80
+    detail = [np.abs(np.diff(each[..., 0].astype(float), axis=0)).mean() for each in seen]
+    plain = np.abs(np.diff(grey[..., 0].astype(float), axis=0)).mean()
+    assert min(detail) < 0.85 * plain
+    assert max(detail) > 1.2 * plain
+
+
+def test_a_change_that_is_not_asked_for_moves_no_other_choice() -> None:
+    without = PictureAugmentation(True, 0.1, 1.3, 30, 0.3)
+    wanted = without.apply(_scene(), np.random.default_rng(3))
+    both = PictureAugmentation(True, 0.1, 1.3, 30, 0.3, stretch=1.0, grain=0.0)
+    np.testing.assert_array_equal(both.apply(_scene(), np.random.default_rng(3)), wanted)
+    grained = PictureAugmentation(True, 0.1, 1.3, 30, 0.3, grain=1e-9).apply(_scene(), np.random.default_rng(3))
+    assert np.abs(grained.astype(int) - wanted).max() <= 1

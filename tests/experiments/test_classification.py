@@ -42,14 +42,19 @@ def train(config: RunConfig, folder: Path, *, resume: bool = False) -> tuple[Mem
     return recorder, setup, network  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("arm", ["lite0-frozen", "lite0-last-stage"])
-def test_features_computed_once_give_the_same_training(arm: str, surfaces: Path, tmp_path: Path) -> None:
+COPIES = {"copies": 2, "flip": True, "stretch": 1.3, "grain": 0.5, "precision": "fp32"}
+
+
+@pytest.mark.parametrize(("arm", "changes"), [("lite0-frozen", {}), ("lite0-last-stage", {}), ("lite0-frozen", COPIES)])
+def test_features_computed_once_give_the_same_training(
+    arm: str, changes: dict[str, Any], surfaces: Path, tmp_path: Path
+) -> None:
     # Adam divides by the size of gradients, so that it makes large steps of rounding errors; SGD does not.
     plain = {"optimizer": "sgd", "learning_rate": 1e-2, "schedule": "constant"} if arm == "lite0-last-stage" else {}
     losses = []
     for keep in (True, False):
         config = find_experiment("aoi").config(
-            arm=arm, recipe="quick", data=str(surfaces), changes=SMALL | plain | {"keep_features": keep}
+            arm=arm, recipe="quick", data=str(surfaces), changes=SMALL | plain | changes | {"keep_features": keep}
         )
         recorder, _, _ = train(config, tmp_path / str(keep))
         losses.append([recorder.steps[step]["loss"] for step in sorted(recorder.steps)])
@@ -62,6 +67,7 @@ def test_the_fast_path_is_taken_only_where_it_is_the_same(surfaces: Path) -> Non
     for arm, changes, fast in [
         ("lite0-frozen", {}, True),
         ("lite0-frozen", {"flip": True}, False),
+        ("lite0-frozen", {"flip": True, "copies": 1}, True),
         ("lite0-frozen", {"keep_features": False}, False),
         ("lite0-full", {}, False),
     ]:
@@ -71,6 +77,26 @@ def test_the_fast_path_is_taken_only_where_it_is_the_same(surfaces: Path) -> Non
         setup.begin(network, None)
         batch = next(iter(setup.build_data(network).training))
         assert ("features" in batch) is fast, (arm, changes)
+
+
+def test_each_picture_is_learned_from_with_its_copies_and_their_label(surfaces: Path) -> None:
+    aoi = find_experiment("aoi")
+    counts, labels = [], []
+    for changes in ({}, COPIES):
+        setup = aoi.set_up(aoi.config(arm="lite0-frozen", recipe="quick", data=str(surfaces), changes=SMALL | changes))
+        network = setup.build_network()
+        setup.begin(network, None)
+        data = setup.build_data(network)
+        counts.append((len(data.training.dataset), sum(len(batch["labels"]) for batch in data.validation)))  # type: ignore[arg-type]
+        labels.append([int(data.training.dataset[0, number]["labels"]) for number in range(counts[-1][0])])
+    (plain, held), (with_copies, still_held) = counts
+    assert (with_copies, still_held) == (3 * plain, held)
+    assert labels[1] == 3 * labels[0]
+
+
+def test_copies_without_a_change_are_refused() -> None:
+    with pytest.raises(UserError, match="copies was given as 1, but no change of the pictures was asked for"):
+        find_experiment("aoi").config(changes={"copies": 1})
 
 
 @pytest.mark.parametrize(("arm", "tried"), [("lite0-frozen", False), ("lite0-last-stage", True)])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from core.engine.device import Compute, choose_compute
-from core.inference.explanation import explain_class, overlay
+from core.inference.explanation import explain_class, overlay, sum_of_stages
 from core.models.backbone_specs import BACKBONES
 from core.models.backbones import build_backbone
 from core.models.classifier import ClassificationNetwork, Classifier
@@ -69,6 +69,44 @@ def test_the_part_that_speaks_for_a_class_is_hot_and_the_rest_is_not() -> None:
         inside.append(heat[mask].mean())
         outside.append(heat[~mask].mean())
     assert np.mean(inside) > 3 * np.mean(outside)
+
+
+def seeing_all_stages(name: str, classes: int) -> Classifier:
+    network = Classifier(build_backbone(name), classes, tuned="head", all_stages=True)
+    with torch.no_grad():
+        network.scale.running_mean.normal_()  # type: ignore[union-attr]
+        network.scale.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
+    return network.eval()
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_what_the_places_add_is_the_logit_where_the_last_layer_sees_all_stages(name: str) -> None:
+    torch.manual_seed(0)
+    network, images = seeing_all_stages(name, 3), torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        logits = network(images)[0] - network.last_layer.bias
+    for label in (0, 2):
+        added = sum_of_stages(network, images, label)
+        assert added.shape == (96, 96)
+        assert added.sum() == pytest.approx(float(logits[label]), rel=1e-2, abs=1e-2)
+    assert all(each.grad is None for each in network.parameters())
+
+
+def test_a_last_layer_on_one_early_texture_is_hot_where_that_texture_is() -> None:
+    torch.manual_seed(0)
+    network = seeing_all_stages("efficientnet-lite0", 2)
+    images = torch.zeros(1, 3, 128, 128)
+    images[..., 64:, :64] = torch.randn(1, 3, 64, 64)  # grain at the bottom left
+    with torch.no_grad():
+        network.scale.running_mean.zero_()  # type: ignore[union-attr]
+        network.last_layer.weight.zero_()
+        channels = network.backbone.spec.stages[0].channels
+        network.last_layer.weight[1, channels : 2 * channels] = 1  # the deviations of the first stage
+    heat = explain_class(network, images, 1, compute_of(network, images))
+    grain = np.zeros((128, 128), bool)
+    grain[64:, :64] = True
+    assert heat[grain].mean() > 5 * heat[~grain].mean()
+    assert not explain_class(network, images, 0, compute_of(network, images)).any()
 
 
 def test_the_overlay_leaves_cold_places_as_they_are() -> None:
