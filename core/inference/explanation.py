@@ -55,6 +55,13 @@ def explain_class(network: ClassificationNetwork, images: Tensor, label: int, co
     return _as_heat(heat.detach().float().cpu().numpy()[0, 0], size)
 
 
+def say_method(network: ClassificationNetwork) -> str:
+    """Return what :func:`explain_class` shows of a network, to begin a sentence with."""
+    if isinstance(network, Classifier) and network.all_stages:
+        return "What each place adds to the class, summed over all stages"
+    return "Grad-CAM"
+
+
 def sum_of_stages(network: Classifier, images: Tensor, label: int) -> FloatImage:
     """Return what each place adds to a class's logit, where the last layer sees statistics of all stages.
 

@@ -7,6 +7,7 @@ import gradio as gr
 from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.classification import ClassificationPredictor, ClassPrediction
+from core.inference.explanation import say_method
 from core.inference.similar import SHOWN, find_similar
 from core.ui.comparison_demo import build_comparison
 from core.ui.demo_frame import (
@@ -33,8 +34,10 @@ def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
         classes = gr.Label(label="Most probable classes", num_top_classes=5)
         said = gr.Markdown(EMPTY, elem_classes="notes")
         milliseconds = build_times()
-        explain = gr.Checkbox(False, label="Show where it looks (Grad-CAM)")
-        heat = build_swipe(position=50, label="Picture | Grad-CAM: drag the line", visible=False, elem_classes="filled")
+        explain = gr.Checkbox(False, label="Show where it looks")
+        heat = build_swipe(
+            position=50, label="Picture | where it looks: drag the line", visible=False, elem_classes="filled"
+        )
         similar = gr.Checkbox(
             False, label=f"Show the {SHOWN} most similar training pictures",
             info="Where the data set is on this machine. The first time it takes a while, to look through it.",
@@ -56,7 +59,7 @@ def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             model: A shipped checkpoint's name or a run's id.
             second_model: Another one to compare with; empty for none.
             use_anyway: Whether to answer although the picture looks like none for this model.
-            explain: Whether to show what speaks for the answer (Grad-CAM).
+            explain: Whether to show what speaks for the answer, place by place.
             similar: Whether to look for the most similar training pictures.
 
         Returns:
@@ -94,7 +97,8 @@ def _show(
     heat, nearest = None, None
     if explain:
         heat = predictor.explain_pixels(prediction.pixels, prediction.label)
-        notes.append("Grad-CAM: the hotter a place, the more it speaks for the most probable class.")
+        method = say_method(predictor.network_of_classes)
+        notes.append(f"{method}: the hotter a place, the more it speaks for the most probable class.")
     if similar:
         try:
             found = find_similar(predictor, prediction.pixels)

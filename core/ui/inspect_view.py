@@ -167,8 +167,8 @@ def _ask_where_it_looks(run: Run) -> bool:
         return False
     asked = st.toggle(
         "Where it looks", key=LOOKS,
-        help="Grad-CAM: the hotter a place, the more it spoke for the answer. What the network sees of the picture is "
-        "shown.",
+        help="The hotter a place, the more it spoke for the answer: Grad-CAM, or, where the last layer sees all "
+        "stages, what the place adds in each. What the network sees of the picture is shown.",
     )  # fmt: skip
     if asked:
         st.caption(f"By the weights that are kept, those of epoch {run.best_epoch}. A place that is hot has been "
