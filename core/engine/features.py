@@ -1,6 +1,9 @@
 """What the frozen part of a network makes of pictures, batch by batch."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.engine.device import Compute
+from core.engine.device import DTYPES, Compute
 from core.models.folding import fold_normalisations
 
 
@@ -28,7 +31,43 @@ def iterate_features(part: nn.Module, batches: Iterable[Tensor], compute: Comput
     for first in rest:
         worker = fold_normalisations(part, first[:1].to(next(part.parameters()).device))
         worker.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
-        for images in chain([first], rest):
-            with torch.inference_mode(), compute.autocast():
-                features = worker(compute.place(images)).float()
-            yield features.contiguous().cpu().numpy()
+        _shorten_weights(worker, compute)
+        look = partial(_look, worker, compute)
+        every = chain([first], rest)
+        yield from _side_by_side(look, every) if compute.device == "cpu" else map(look, every)
+
+
+def _look(worker: nn.Module, compute: Compute, images: Tensor) -> NDArray[np.float32]:
+    with torch.inference_mode(), compute.autocast():
+        features: Tensor = worker(compute.place(images)).float()
+    return np.asarray(features.contiguous().cpu().numpy())
+
+
+def _shorten_weights(worker: nn.Module, compute: Compute) -> None:
+    """Bring weights to the number format that they are used in; mixed precision would do it anew for each batch."""
+    for layer in worker.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and compute.precision in DTYPES:
+            layer.to(DTYPES[compute.precision])
+
+
+def _side_by_side(
+    look: Callable[[Tensor], NDArray[np.float32]], batches: Iterable[Tensor]
+) -> Iterator[NDArray[np.float32]]:
+    """Yield what is seen in batches, in their order, each batch on one thread and as many at once as there are threads.
+
+    Layers of a few pictures are too small to be worth sharing: EfficientNet-Lite0 takes 5.1 ms a picture on two threads
+    so, and 6 to 8 ms where both share each layer (bf16).
+    """
+    threads, waiting = torch.get_num_threads(), deque[Future[NDArray[np.float32]]]()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    torch.set_num_threads(1)
+    try:
+        for images in batches:
+            waiting.append(pool.submit(look, images))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)

@@ -33,9 +33,9 @@ PLAIN = (0.5, 0.5, 0.5)
 """Mean and deviation of pictures for networks that were trained by nobody before."""
 LARGEST_FEATURES = 2 << 30
 """Bytes of features of a frozen part above which they are computed anew in every epoch."""
-FEATURE_BATCH = {("cpu", "fp32"): 4, ("cpu", "bf16"): 8}
-"""Pictures whose features are computed at once, by device and format: on a processor, maps of more do not stay in its
-cache (EfficientNet-Lite0 at 224 pixels, one core: 14 ms a picture by fours, 21 ms by sixteens)."""
+FEATURE_BATCH = {"cpu": 4}
+"""Pictures whose features are computed at once, by device: on a processor, maps of more do not stay in its cache
+(EfficientNet-Lite0 at 224 pixels, one core: 14 ms a picture by fours, 21 ms by sixteens)."""
 LARGER_BATCH, TRIAL_BATCH = 64, 4
 MONITORS = ("accuracy", "roc_auc", "macro_f1")
 """Scores that can decide which epoch is kept."""
@@ -245,7 +245,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         )
         chosen = choose(precision=precision) if precision == "auto" else None
         precision = chosen.precision if chosen else precision
-        at_once = FEATURE_BATCH.get((device, precision), LARGER_BATCH)
+        at_once = FEATURE_BATCH.get(device, LARGER_BATCH)
         batches = (self.normalisation.normalise(pictures[rows]) for rows in _in_batches(len(pictures), at_once))
 
         def compute() -> "Iterator[NDArray[np.float32]]":
