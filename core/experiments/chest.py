@@ -69,7 +69,8 @@ class Chest(ClassificationExperiment):
             },
             {
                 **{
-                    arm: {"copies": 1, "all_stages": True, "epochs": 15, "learning_rate": 3e-3, "weight_decay": 1.0}
+                    arm: {"copies": 1, "all_stages": True, "epochs": 15, "learning_rate": 3e-3, "weight_decay": 1.0,
+                          "average": 0.9}
                     for arm in FIXED_ARMS
                 },
                 "lite0-last-stage": {"epochs": 8, "batch_size": 32, "learning_rate": 5e-4, "copies": 1},
