@@ -25,6 +25,7 @@ from core.engine.borrowed import find_borrowed
 from core.engine.checkpoint import WEIGHTS, Card, load_weights, save_checkpoint
 from core.errors import UserError
 from core.experiments import find_experiment
+from core.experiments.classification import VAL_CHANGED
 from core.experiments.experiment import SYNTHETIC
 from core.inference.calibration import calibrate, calibration_of
 from core.inference.checkpoints import Checkpoint
@@ -99,7 +100,9 @@ def score(trained: Checkpoint, card: Card, said: argparse.Namespace) -> Card:
     scaled = test
     if isinstance(test, ClassificationScores):
         held = score_split(trained, data=said.data, split="val")
-        card = card | {"calibration": calibration_of(held, test)}
+        copied = trained.card["config"].get("copies")
+        changed = score_split(trained, data=said.data, split=VAL_CHANGED) if copied else None
+        card = card | {"calibration": calibration_of(held, test, changed)}
         scaled = with_calibration(test, card)
     return card | {
         "test": {
@@ -177,9 +180,12 @@ def _say_calibration(card: Card) -> str:
     if not said:
         return ""
     held, test = said["calibration_error_held_back"], said["calibration_error_test"]
+    changed = (
+        " and on a copy of each, changed as in training; on the former" if "chosen_on_changed" in said else ", where"
+    )
     text = (
         f"Calibration: logits are divided by {said['temperature']:.3f}, chosen on the {said['chosen_on']} pictures "
-        "that the run held back, where the expected calibration error went from "
+        f"that the run held back{changed} the expected calibration error went from "
         f"{held['before']:.3f} to {held['after']:.3f}; on test from {test['before']:.3f} to {test['after']:.3f}."
     )
     if "operating" in said:

@@ -37,6 +37,7 @@ FEATURE_BATCH = {"cpu": 4}
 """Pictures whose features are computed at once, by device: on a processor, maps of more do not stay in its cache
 (EfficientNet-Lite0 at 224 pixels, one core: 14 ms a picture by fours, 21 ms by sixteens)."""
 LARGER_BATCH, TRIAL_BATCH = 64, 4
+VAL_CHANGED = "val-changed"
 MONITORS = ("accuracy", "roc_auc", "macro_f1")
 """Scores that can decide which epoch is kept."""
 
@@ -267,11 +268,17 @@ class ClassificationSetup(Setup[ClassificationConfig]):
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return a split's pictures with their labels.
 
+        Args:
+            data: Name or folder; the config's own if empty.
+            split: Of the set, ``val``, or :data:`VAL_CHANGED`: a copy of each of these, changed as in training.
+
         Raises:
             UserError: If the set has other classes than the network.
         """
+        import numpy as np
+
         from core.data.classified import train_and_validation_by_class
-        from core.data.classified_pictures import ValidationBatches, load_pixels
+        from core.data.classified_pictures import ValidationBatches, WithCopies, load_pixels
         from core.data.decoded import PicturesOnDemand
 
         found = cast("ClassifiedSet", self.open_data(data)) if data else self.found
@@ -280,14 +287,19 @@ class ClassificationSetup(Setup[ClassificationConfig]):
                 f"{found.title} has the classes {', '.join(found.classes)}, but this network tells "
                 f"{', '.join(self.traits.classes)} apart; give data with the same classes."
             )
-        if split == "val":
+        if split in ("val", VAL_CHANGED):
             items = train_and_validation_by_class(found, self.config.validation)[1]
             if not items:
                 raise UserError("This run held nothing back to validate on; choose the split test.")
         else:
             items = found.items(split)
-        pictures = PicturesOnDemand(items, load_pixels, self.framing)
-        return ValidationBatches(items, pictures, normalisation=self.normalisation)
+        pictures: PictureStack = PicturesOnDemand(items, load_pixels, self.framing)
+        if split != VAL_CHANGED:
+            return ValidationBatches(items, pictures, normalisation=self.normalisation)
+        count = len(items)
+        pictures = WithCopies(pictures, self.augmentation, copies=1, first=count, seed=self.config.seed)
+        rows = np.arange(count, 2 * count)
+        return ValidationBatches([*items, *items], pictures, normalisation=self.normalisation, rows=rows)
 
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
         """Frame and normalise a picture as in training."""

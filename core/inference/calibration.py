@@ -57,19 +57,27 @@ def calibrate(task: Any, card: Card) -> None:
         task.temperature = float(card["calibration"]["temperature"])
 
 
-def calibration_of(held: ClassificationScores, test: ClassificationScores) -> dict[str, Any]:
+def calibration_of(
+    held: ClassificationScores, test: ClassificationScores, changed: ClassificationScores | None = None
+) -> dict[str, Any]:
     """Choose temperature and threshold on held-back pictures and judge them on a test split.
 
     Args:
         held: Answers before calibration, of pictures that were not trained on.
         test: Likewise, of pictures that nothing was chosen on.
+        changed: Likewise, of changed copies of the held-back pictures. The temperature is chosen on them too: a
+            network is less often right on pictures that others took, and should not be as sure of them.
 
     Returns:
         For the card: the temperature; the calibration error before and after on both; the operating threshold with
         its sensitivity and specificity, where the problem has a class that is looked for.
     """
-    temperature = round(best_temperature(held.probs, held.labels), 4)
+    seen = [held] if changed is None else [held, changed]
+    probs, labels = (np.concatenate([getattr(each, name) for each in seen]) for name in ("probs", "labels"))
+    temperature = round(best_temperature(probs, labels), 4)
     said: dict[str, Any] = {"temperature": temperature, "chosen_on": len(held.names), "tested_on": len(test.names)}
+    if changed is not None:
+        said["chosen_on_changed"] = len(changed.names)
     for name, scores in (("held_back", held), ("test", test)):
         scaled = with_temperature(scores.probs, temperature)
         said[f"calibration_error_{name}"] = {

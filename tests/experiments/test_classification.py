@@ -13,7 +13,7 @@ from core.engine.device import Compute
 from core.engine.trainer import Trainer
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.experiments.classification import ClassificationSetup
+from core.experiments.classification import VAL_CHANGED, ClassificationSetup
 from core.runs.measures import count_work
 from core.runs.preparation import prepare
 from tests.engine.toy import MemoryRecorder
@@ -92,6 +92,17 @@ def test_each_picture_is_learned_from_with_its_copies_and_their_label(surfaces: 
     (plain, held), (with_copies, still_held) = counts
     assert (with_copies, still_held) == (3 * plain, held)
     assert labels[1] == 3 * labels[0]
+
+
+def test_held_back_pictures_can_be_judged_changed_as_in_training(surfaces: Path) -> None:
+    aoi = find_experiment("aoi")
+    setup = aoi.set_up(aoi.config(arm="lite0-frozen", recipe="quick", data=str(surfaces), changes=SMALL | COPIES))
+    plain, changed = (list(setup.build_split("", split)) for split in ("val", VAL_CHANGED))
+    assert [batch["names"] for batch in changed] == [batch["names"] for batch in plain]
+    for one, other in zip(plain, changed, strict=True):
+        assert torch.equal(one["labels"], other["labels"])
+        assert one["images"].shape == other["images"].shape
+        assert not torch.equal(one["images"], other["images"])
 
 
 def test_copies_without_a_change_are_refused() -> None:

@@ -30,6 +30,15 @@ def test_the_temperature_that_was_put_in_is_found_and_mends_both_splits() -> Non
         assert error["before"] > 0.1
 
 
+def test_the_temperature_lies_between_that_of_the_pictures_and_that_of_their_changed_copies() -> None:
+    held, changed, test = (answers(3000, seed=seed, sharpness=sharp) for seed, sharp in ((0, 2.0), (1, 5.0), (2, 3.0)))
+    alone, both = calibration_of(held, test), calibration_of(held, test, changed)
+    assert alone["temperature"] == pytest.approx(2.0, rel=0.1)
+    assert 2.5 < both["temperature"] < 5.0
+    assert (both["chosen_on"], both["chosen_on_changed"]) == (3000, 3000)
+    assert both["calibration_error_test"]["after"] < alone["calibration_error_test"]["after"]
+
+
 def test_the_operating_threshold_finds_what_it_promises_of_the_held_back_pictures() -> None:
     held, test = answers(3000, seed=0), answers(3000, seed=1)
     said = calibration_of(held, test)
