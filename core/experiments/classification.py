@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -38,6 +38,7 @@ FEATURE_BATCH = {"cpu": 4}
 (EfficientNet-Lite0 at 224 pixels, one core: 14 ms a picture by fours, 21 ms by sixteens)."""
 LARGER_BATCH, TRIAL_BATCH = 64, 4
 VAL_CHANGED = "val-changed"
+"""The pictures that were held back, each changed as training pictures are."""
 MONITORS = ("accuracy", "roc_auc", "macro_f1")
 """Scores that can decide which epoch is kept."""
 
@@ -240,17 +241,17 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             shape = tuple(part(example[:1]).shape[1:])
         if 4 * len(pictures) * math.prod(shape) > LARGEST_FEATURES:
             return None, "The frozen part's features would not fit into the cache, so they are computed in every epoch."
-        device, precision = choose_device(self.config.device), self._feature_precision()
-        choose = partial(
-            choose_compute, part, example, device=device, memory_format=self.config.memory_format, training=False
-        )
-        chosen = choose(precision=precision) if precision == "auto" else None
-        precision = chosen.precision if chosen else precision
+        device = choose_device(self.config.device)
+        precision = self._feature_precision(device)
         at_once = FEATURE_BATCH.get(device, LARGER_BATCH)
         batches = (self.normalisation.normalise(pictures[rows]) for rows in _in_batches(len(pictures), at_once))
 
         def compute() -> "Iterator[NDArray[np.float32]]":
-            return iterate_features(part, batches, chosen or choose(precision=precision))
+            setting = choose_compute(
+                part, example, device=device, precision=precision, memory_format=self.config.memory_format,
+                training=False,
+            )  # fmt: skip
+            yield from iterate_features(part, batches, setting)
 
         features = kept_array(
             {**key, "computed": [device, precision]}, compute, shape=(len(pictures), *shape), dtype="float32",
@@ -260,10 +261,13 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         size = features.nbytes / 2**20
         return features, f"Features of the frozen part are computed once and kept ({size:.0f} MiB, {precision})."
 
-    def _feature_precision(self) -> str:
+    def _feature_precision(self, device: str) -> str:
         """Return the number format of features; beside the changes of copies, a shorter one's rounding is nothing."""
-        wanted = self.config.precision
-        return self.precision if wanted == "auto" and not self.config.copies else wanted
+        from core.engine.device import short_format
+
+        if self.config.precision != "auto":
+            return self.config.precision
+        return short_format(device) if self.config.copies else self.precision
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return a split's pictures with their labels.

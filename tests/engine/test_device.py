@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.engine.device import choose_compute, choose_device
+from core.engine.device import choose_compute, choose_device, short_format
 from core.errors import UserError
 from core.models.small_cnn import SmallCNN
 from tests.engine.toy import build_toy_network
@@ -110,3 +110,15 @@ def test_a_network_that_takes_one_size_is_tried_on_whole_pictures(batch: int) ->
     network = SmallCNN(3, size=(96, 96))
     chosen = choose_compute(network, torch.randn(batch, 3, 96, 96), device="cpu")
     assert len(chosen.trials) >= 4
+
+
+def test_the_short_format_is_bf16_only_where_the_processor_has_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    for has, wanted in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=has: has)
+        assert short_format("cpu") == wanted
+    assert short_format("mps") == "fp32"
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    assert short_format("cpu") == "fp32"
