@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import compress
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """The exponential moving average of every weight and running statistic of some modules.
+    """The exponential moving average of every weight that is trained, and every running statistic, of some modules.
 
     Polyak and Juditsky (1992); for generators Yazıcı et al. (2019, arXiv 1806.04498). In its first steps it follows
     faster, by ``(1 + n) / (10 + n)`` as TensorFlow's does, so that it is of use before ``1 / (1 − decay)`` steps.
@@ -24,7 +25,10 @@ class WeightAverage:
         """
         self.decay = decay
         self.updates = 0
-        self._live = [tensor for module in modules.values() for tensor in module.state_dict().values()]
+        states = [(module.state_dict(), _held_still(module)) for module in modules.values()]
+        self._moves = [name not in still for state, still in states for name in state]
+        """Of every tensor of the modules."""
+        self._live = list(compress((tensor for state, _ in states for tensor in state.values()), self._moves))
         self._kept = [tensor.clone() for tensor in self._live]
 
     @torch.no_grad()
@@ -56,7 +60,13 @@ class WeightAverage:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from a stored average."""
         self.updates = int(state["updates"])
-        _copy(state["kept"], self._kept)
+        kept = state["kept"]
+        whole = len(kept) == len(self._moves)  # older runs kept what is held still, too
+        _copy(list(compress(kept, self._moves)) if whole else kept, self._kept)
+
+
+def _held_still(module: nn.Module) -> set[str]:
+    return {name for name, weight in module.named_parameters() if not weight.requires_grad}
 
 
 @torch.no_grad()

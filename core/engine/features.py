@@ -15,13 +15,15 @@ from core.engine.device import DTYPES, Compute
 from core.models.folding import fold_normalisations
 
 
-def iterate_features(part: nn.Module, batches: Iterable[Tensor], compute: Compute) -> Iterator[NDArray[np.float32]]:
+def iterate_features(
+    part: nn.Module, batches: Iterable[Callable[[], Tensor]], compute: Compute
+) -> Iterator[NDArray[np.float32]]:
     """Yield what a part of a network gives of each batch of pictures.
 
     Args:
         part: Maps ``(N, C, H, W)`` to features of any shape ``(N, …)``. It is left as it is; a copy does the work,
             with its batch normalisations folded into the convolutions where that gives the same numbers.
-        batches: Pictures ``(N, C, H, W)``.
+        batches: Each opens pictures ``(N, C, H, W)``; on a processor several threads do so at once.
         compute: Device, number format, memory order.
 
     Returns:
@@ -29,7 +31,7 @@ def iterate_features(part: nn.Module, batches: Iterable[Tensor], compute: Comput
     """
     rest = iter(batches)
     for first in rest:
-        worker = fold_normalisations(part, first[:1].to(next(part.parameters()).device))
+        worker = fold_normalisations(part, first()[:1].to(next(part.parameters()).device))
         worker.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
         _shorten_weights(worker, compute)
         look = partial(_look, worker, compute)
@@ -37,9 +39,9 @@ def iterate_features(part: nn.Module, batches: Iterable[Tensor], compute: Comput
         yield from _side_by_side(look, every) if compute.device == "cpu" else map(look, every)
 
 
-def _look(worker: nn.Module, compute: Compute, images: Tensor) -> NDArray[np.float32]:
+def _look(worker: nn.Module, compute: Compute, open_pictures: Callable[[], Tensor]) -> NDArray[np.float32]:
     with torch.inference_mode(), compute.autocast():
-        features: Tensor = worker(compute.place(images)).float()
+        features: Tensor = worker(compute.place(open_pictures())).float()
     return np.asarray(features.contiguous().cpu().numpy())
 
 
@@ -51,9 +53,9 @@ def _shorten_weights(worker: nn.Module, compute: Compute) -> None:
 
 
 def _side_by_side(
-    look: Callable[[Tensor], NDArray[np.float32]], batches: Iterable[Tensor]
+    look: Callable[[Callable[[], Tensor]], NDArray[np.float32]], batches: Iterable[Callable[[], Tensor]]
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield what is seen in batches, in their order, each batch on one thread and as many at once as there are threads.
+    """Yield what is seen in batches, in their order, each opened and seen by one thread, as many at once as there are.
 
     Layers of a few pictures are too small to be worth sharing: EfficientNet-Lite0 takes 5.1 ms a picture on two threads
     so, and 6 to 8 ms where both share each layer (bf16).
@@ -62,8 +64,8 @@ def _side_by_side(
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     torch.set_num_threads(1)
     try:
-        for images in batches:
-            waiting.append(pool.submit(look, images))
+        for each in batches:
+            waiting.append(pool.submit(look, each))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -244,7 +244,11 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         device = choose_device(self.config.device)
         precision = self._feature_precision(device)
         at_once = FEATURE_BATCH.get(device, LARGER_BATCH)
-        batches = (self.normalisation.normalise(pictures[rows]) for rows in _in_batches(len(pictures), at_once))
+
+        def open_rows(rows: slice) -> "Tensor":
+            return self.normalisation.normalise(pictures[rows])
+
+        batches = (partial(open_rows, rows) for rows in _in_batches(len(pictures), at_once))
 
         def compute() -> "Iterator[NDArray[np.float32]]":
             setting = choose_compute(

@@ -38,6 +38,24 @@ def test_running_statistics_are_averaged_and_counts_taken_over() -> None:
         assert int(network[1].num_batches_tracked) == 7
 
 
+def test_what_is_held_still_is_not_kept_twice_and_an_older_state_that_has_it_goes_on() -> None:
+    network = build_toy_network()
+    network[0].requires_grad_(False)
+    average = WeightAverage({"network": network}, 0.5)
+    with torch.no_grad():
+        network[1].weight += 1
+    average.update()
+    whole = len(network.state_dict())
+    assert len(average.state()["kept"]) == whole - len(list(network[0].parameters()))
+    older = {"updates": 4, "kept": [torch.full_like(each, 3) for each in network.state_dict().values()]}
+    for state in (older, {**older, "kept": older["kept"][-len(average.state()["kept"]) :]}):
+        average.load_state(state)
+        own = network[0].weight.detach().clone()
+        with average.applied():
+            assert torch.equal(network[0].weight, own)
+            assert all((each == 3).all() for each in list(network[1:].state_dict().values()))
+
+
 def test_the_weights_come_back_when_validation_fails() -> None:
     network = build_toy_network()
     average, own = WeightAverage({"network": network}, 0.9), network[0].weight.detach().clone()
