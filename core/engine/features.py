@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.engine.device import DTYPES, Compute
-from core.models.folding import fold_normalisations
+from core.models.folding import fold_normalisations, join_activations
 
 
 def iterate_features(
@@ -31,7 +31,9 @@ def iterate_features(
     """
     rest = iter(batches)
     for first in rest:
-        worker = fold_normalisations(part, first()[:1].to(next(part.parameters()).device))
+        example = first()[:1].to(next(part.parameters()).device)
+        worker = fold_normalisations(part, example)
+        worker = join_activations(worker, example) if compute.device == example.device.type == "cpu" else worker
         worker.to(compute.device, memory_format=compute.torch_memory_format)  # type: ignore[call-overload]
         _shorten_weights(worker, compute)
         look = partial(_look, worker, compute)

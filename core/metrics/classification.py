@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics.segmentation import areas_under_curves
+from core.metrics.curves import areas_under_curves
 
 MOST_RECALLS = 10
 """Up to this many classes each one's recall is a score of its own; with more the five best answers are looked at."""

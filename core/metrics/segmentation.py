@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.morphology import skeletonize
 
+from core.metrics.curves import areas_under_curves
+
 BINS = 16_384
 LOGIT_LIMIT = 16.0
 
@@ -171,19 +173,3 @@ def _scores(counts: PictureCounts) -> dict[str, float]:
 
 def _ratio(part: float, whole: float, *, empty: float = 1.0) -> float:
     return part / whole if whole else empty
-
-
-def areas_under_curves(histogram: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the area under the ROC curve and the average precision of ``(2, BINS)`` counts.
-
-    ROC AUC counts ties within a step as half. Average precision is the sum of precision times the gain in recall
-    (scikit-learn's definition). Both are NaN where one of the classes is missing.
-    """
-    negatives, positives = histogram[0, ::-1].astype(float), histogram[1, ::-1].astype(float)
-    if not negatives.sum() or not positives.sum():
-        return float("nan"), float("nan")
-    true_positives, false_positives = positives.cumsum(), negatives.cumsum()
-    recall, false_rate = true_positives / positives.sum(), false_positives / negatives.sum()
-    roc = np.trapezoid(np.r_[0, recall], np.r_[0, false_rate])
-    precision = true_positives / np.maximum(true_positives + false_positives, 1)
-    return float(roc), float(np.sum(np.diff(np.r_[0, recall]) * precision))

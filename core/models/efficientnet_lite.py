@@ -112,16 +112,18 @@ class InvertedResidual(nn.Module):
         wide = in_channels * expansion
         self.conv_pw = _convolution(in_channels, wide, 1)
         self.bn1 = _normalisation(wide)
+        self.act1 = nn.ReLU6(inplace=True)
         self.conv_dw = _convolution(wide, wide, kernel, stride=stride, groups=wide)
         self.bn2 = _normalisation(wide)
+        self.act2 = nn.ReLU6(inplace=True)
         self.conv_pwl = _convolution(wide, out_channels, 1)
         self.bn3 = _normalisation(out_channels)
         self.adds = stride == 1 and in_channels == out_channels
 
     def forward(self, images: Tensor) -> Tensor:
         """Map ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``."""
-        features = F.relu6(self.bn1(self.conv_pw(images)), inplace=True)
-        features = F.relu6(self.bn2(_filter(self.conv_dw, features)), inplace=True)
+        features = self.act1(self.bn1(self.conv_pw(images)))
+        features = self.act2(self.bn2(_filter(self.conv_dw, features)))
         features = cast(Tensor, self.bn3(self.conv_pwl(features)))
         return features + images if self.adds else features
 
