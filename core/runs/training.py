@@ -1,5 +1,6 @@
 """Training one recorded run: from its stored config to its outcome."""
 
+import gc
 import json
 import platform
 import subprocess
@@ -54,6 +55,7 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         for key, value in facts.items():
             say(f"{key}: {value}")
         recorder.say("Training.")
+        _collect_garbage_as_usual()
         folder = store.folder(run.id) / "checkpoint"
         card = build_card(ready.setup, run.id, facts)
         trainer = Trainer(ready.task, ready.data, config, recorder, compute=compute, folder=folder, card=card)
@@ -61,6 +63,13 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
         costs = {"peak_memory": str(measure_peak_memory(compute))} | _time_answers(ready, compute)
         patiently(lambda: store.add_facts(run.id, costs))
         return outcome
+
+
+def _collect_garbage_as_usual() -> None:
+    """Collect often, as what a step leaves behind may hold pictures; what was imported is not looked at again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 10, 10)
 
 
 def _time_answers(ready: Preparation, compute: Compute) -> dict[str, str]:
