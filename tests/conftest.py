@@ -1,19 +1,41 @@
+import gc
 import os
+import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 # Read when torch and OpenMP are first loaded; small tensors are fastest on one thread, and tests share the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+gc.set_threshold(100_000, 20, 50)  # what all tests import stays: to look it over again and again takes minutes
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
 
 
+@pytest.fixture(scope="session")
+def empty_store(request: pytest.FixtureRequest) -> Path:
+    """Return MLflow's tables without a run: to make them takes a second, so they are made once and kept by pytest."""
+    assert request.config.cache is not None
+    path = request.config.cache.mkdir("stores") / f"mlflow-{version('mlflow')}.db"
+    if not path.exists():
+        from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+        part = path.with_name(f"{path.name}.{os.getpid()}")
+        engine = create_sqlalchemy_engine(f"sqlite:///{part}")
+        _initialize_tables(engine)
+        engine.dispose()
+        part.replace(path)
+    return path
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Path:
     """Every test has a home of its own, so that none can touch the user's runs."""
     folder = tmp_path / "fovea-home"
+    folder.mkdir()
+    shutil.copyfile(empty_store, folder / "mlflow.db")
     monkeypatch.setenv("FOVEA_HOME", str(folder))
     return folder
