@@ -1,6 +1,7 @@
 import gc
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,10 +33,10 @@ def empty_store(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Path:
-    """Every test has a home of its own, so that none can touch the user's runs."""
-    folder = tmp_path / "fovea-home"
-    folder.mkdir()
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Iterator[Path]:
+    """Every test has a home of its own, so that none can touch the user's runs; it goes with the test."""
+    folder = tmp_path_factory.mktemp("fovea-home")
     shutil.copyfile(empty_store, folder / "mlflow.db")
     monkeypatch.setenv("FOVEA_HOME", str(folder))
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)  # of each of thousands, a megabyte would stay
