@@ -33,7 +33,9 @@ def empty_store(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Iterator[Path]:
+def home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, empty_store: Path
+) -> Iterator[Path]:
     """Every test has a home of its own, so that none can touch the user's runs; it goes with the test."""
     folder = tmp_path_factory.mktemp("fovea-home")
     shutil.copyfile(empty_store, folder / "mlflow.db")

@@ -104,7 +104,7 @@ def test_limits_survive_a_restart_and_the_environment_comes_first(home: Path, mo
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"slots": "many"}', '{"slots": -4}', '{"slots": null}'])
 def test_damaged_settings_are_the_defaults(text: str, home: Path) -> None:
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     (home / "settings.json").write_text(text)
     assert read_settings() == Settings()
 
