@@ -172,42 +172,20 @@ def join(
         extras: Further inputs.
         later: Inputs that came when programs already relied on the order of the others.
     """
-    outputs = [*shown.outputs, question.doubt, *shown.compared.parts]
-    nothing = (*shown.empty, "", *NONE)
-    asked: dict[str, Any] = {
-        "inputs": [*question.pictures, question.model, *extras, question.second, question.trusted, *later],
-        "outputs": outputs,
-        "concurrency_id": experiment.slug,
-        "concurrency_limit": AT_ONCE,
-    }
-    failed = tuple(FAILED if each is EMPTY else each for each in nothing)
-    predict = lend_gpu(name_tool(predict, experiment))
-
-    def ask(event: Any, function: Any, **more: Any) -> None:
-        asking = event(function, **{"api_visibility": "private", **more}, **asked)
-        # What stands there is of another picture or model than what is named beside it.
-        asking.failure(lambda: failed, None, outputs, api_visibility="private", queue=False)
-
-    ask(question.run.click, predict, api_name=experiment.slug, api_visibility="public")
-
-    def predict_when_whole(*given: Any) -> Any:
-        whole = all(each is not None for each in given[: len(question.pictures)])
-        return predict(*given) if whole else tuple(gr.skip() for _ in outputs)
-
-    for box in question.pictures:
-        # What was insisted on for one picture is not for the next. The rest waits for it.
-        renewed = box.upload(_forget_trust, None, question.trusted, api_visibility="private", queue=False)
-        # A second picture that comes while the first is worked on is not dropped, as Gradio would.
-        ask(renewed.then, predict_when_whole, trigger_mode="always_last")
-    if question.examples is not None:
-        example = question.examples.load_input_event
-        renewed = example.then(_forget_trust, None, question.trusted, api_visibility="private", queue=False)
-        ask(renewed.then, predict)
-    for box in question.pictures:
-        box.clear(lambda: nothing, None, outputs, api_visibility="private", queue=False)
+    asking = _Asking(
+        question, lend_gpu(name_tool(predict, experiment)), empty=(*shown.empty, "", *NONE),
+        asked={
+            "inputs": [*question.pictures, question.model, *extras, question.second, question.trusted, *later],
+            "outputs": [*shown.outputs, question.doubt, *shown.compared.parts],
+            "concurrency_id": experiment.slug,
+            "concurrency_limit": AT_ONCE,
+        },
+    )  # fmt: skip
+    asking.ask(question.run.click, asking.predict, api_name=experiment.slug, api_visibility="public")
+    asking.follow_pictures()
     switches: list[Any] = [each for each in later if isinstance(each, gr.Checkbox)]
     for control in [question.model, question.second, question.trusted, *switches]:
-        ask(control.input, predict_when_whole)
+        asking.ask(control.input, asking.predict_when_whole)
     _keep_in_view(question)
     question.doubt.change(
         _show_doubt, question.doubt, [question.doubt, question.trusted], api_visibility="private", queue=False
@@ -217,6 +195,48 @@ def join(
         return _choices(experiment, str(request.query_params.get("run", "")))
 
     demo.load(refresh, outputs=[question.model, question.second], api_visibility="private")
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """What in a widget asks for a prediction, and what takes an answer away.
+
+    Attributes:
+        question: The left side.
+        predict: The widget's function.
+        empty: What all outputs show without a picture.
+        asked: Inputs, outputs and queue of the function, as Gradio names them.
+    """
+
+    question: Question
+    predict: Callable[..., Any]
+    empty: tuple[Any, ...]
+    asked: dict[str, Any]
+
+    def ask(self, event: Any, function: Any, **more: Any) -> None:
+        """Let an event call a function; where that fails, what stands there is of something else than what is named."""
+        failed = tuple(FAILED if each is EMPTY else each for each in self.empty)
+        asking = event(function, **{"api_visibility": "private", **more}, **self.asked)
+        asking.failure(lambda: failed, None, self.asked["outputs"], api_visibility="private", queue=False)
+
+    def predict_when_whole(self, *given: Any) -> Any:
+        """Predict if no picture is missing, else leave everything as it is."""
+        whole = all(each is not None for each in given[: len(self.question.pictures)])
+        return self.predict(*given) if whole else tuple(gr.skip() for _ in self.asked["outputs"])
+
+    def follow_pictures(self) -> None:
+        """Ask with each picture that is given, and show nothing where one is taken away."""
+        for box in self.question.pictures:
+            # A second picture that comes while the first is worked on is not dropped, as Gradio would.
+            self.ask(self._renewed(box.upload).then, self.predict_when_whole, trigger_mode="always_last")
+        if self.question.examples is not None:
+            self.ask(self._renewed(self.question.examples.load_input_event.then).then, self.predict)
+        for box in self.question.pictures:
+            box.clear(lambda: self.empty, None, self.asked["outputs"], api_visibility="private", queue=False)
+
+    def _renewed(self, event: Any) -> Any:
+        """Forget what was insisted on for the picture before; the rest waits for it."""
+        return event(_forget_trust, None, self.question.trusted, api_visibility="private", queue=False)
 
 
 def name_tool(predict: Callable[..., Any], experiment: Experiment) -> Callable[..., Any]:
