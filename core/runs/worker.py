@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
@@ -45,8 +45,7 @@ def _work(store: RunStore, run: Run) -> str:
         except UserError as error:
             return _end(store, run, FAILED, str(error))
         except Exception as error:  # a worker records its own death, whatever it dies of
-            traceback.print_exc()
-            return _end(store, run, FAILED, say_failure(error))
+            return _end(store, run, FAILED, say_failure(error), details=traceback.format_exc())
 
 
 def _await_slot(store: RunStore, run: Run, slot: ExitStack) -> bool:
@@ -74,11 +73,12 @@ def _train(store: RunStore, run: Run) -> str:
     return _end(store, run, status, _ending(outcome, asked=store.get(run.id).stopping))
 
 
-def _end(store: RunStore, run: Run, status: str, reason: str) -> str:
+def _end(store: RunStore, run: Run, status: str, reason: str, details: str = "") -> str:
     reason = hide_places(reason)
-    print(f"{status}: {reason}", flush=True)  # noqa: T201 - the log is the worker's standard output
     if status == FAILED:
         release_reserve()
+    with suppress(OSError):  # the log may be on the disk that is full, and the run's end is to be recorded all the same
+        print(f"{details}{status}: {reason}", flush=True)  # noqa: T201 - the log is the worker's standard output
     patiently(lambda: store.finish(run.id, status, reason))
     return status
 

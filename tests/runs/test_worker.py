@@ -107,6 +107,19 @@ def test_a_data_set_that_vanished_fails_in_words(store: RunStore, tmp_path: Path
     assert "There is no folder" in store.get(run.id).reason
 
 
+def test_a_run_whose_log_cannot_take_another_byte_is_recorded_as_failed(store: RunStore, drive: Path) -> None:
+    values = find_experiment("vessels").config(recipe="quick", data=str(drive), changes=TINY).as_values()
+    run = store.create("vessels", values)
+    with Path("/dev/full").open("wb") as log:  # every write to it is refused for want of room
+        words = [sys.executable, "-m", "core", "work", run.id]
+        subprocess.run(
+            words, cwd=PROJECT, stdout=log, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"}, check=False
+        )
+    dead = store.get(run.id)
+    assert (dead.status, dead.state) == (FAILED, "failed")
+    assert dead.reason.startswith("The disk is full.")
+
+
 def test_mlflow_itself_sees_the_same_run(store: RunStore, store_home: Path, drive: Path) -> None:
     run = wait(store, start(store, drive, epochs=1).id)
     with sqlite3.connect(store_home / "mlflow.db") as database:
