@@ -3,6 +3,7 @@
 import time
 import traceback
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from core.engine.trainer import Outcome
 
 POLL_SECONDS = 0.7
+BREATH = 1.0
+"""Seconds from a full disk to the release of the reserve: what fills the disk may still be at it, and would take it."""
 
 
 def work(store: RunStore, run_id: str) -> str:
@@ -75,11 +78,15 @@ def _train(store: RunStore, run: Run) -> str:
 
 def _end(store: RunStore, run: Run, status: str, reason: str, details: str = "") -> str:
     reason = hide_places(reason)
-    if status == FAILED:
-        release_reserve()
-    with suppress(OSError):  # the log may be on the disk that is full, and the run's end is to be recorded all the same
+    with suppress(OSError):  # the log may be on a disk that is full, and the run's end is to be recorded all the same
         print(f"{details}{status}: {reason}", flush=True)  # noqa: T201 - the log is the worker's standard output
-    patiently(lambda: store.finish(run.id, status, reason))
+    finish = partial(store.finish, run.id, status, reason)
+    try:
+        patiently(finish)
+    except Exception:  # most likely of that disk
+        time.sleep(BREATH)
+        release_reserve()
+        patiently(finish)
     return status
 
 

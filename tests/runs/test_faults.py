@@ -5,8 +5,10 @@ Each ends in the right state with a sentence, leaves the last good checkpoint as
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from core.engine.checkpoint import load_card, load_state
 from core.errors import UserError
@@ -22,8 +25,10 @@ from core.paths import PROJECT
 from core.runs.control import resume
 from core.runs.launcher import launch
 from core.runs.queue import dispatch
+from core.runs.reserve import keep_reserve
 from core.runs.run import FAILED, FINISHED, Run
 from core.runs.store import RunStore
+from core.runs.worker import _end
 from tests.runs.test_worker import PATIENCE, start, until
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.slow]
@@ -97,6 +102,27 @@ def test_a_full_disk_ends_the_run_in_words_and_the_queue_goes_on_when_there_is_r
     assert ended(store, again).state == "stopped"
     steps = [step for step, _, _ in store.history(run.id, "learning_rate")]
     assert steps == list(range(1, len(steps) + 1))
+
+
+def test_what_fills_a_disk_does_not_take_the_room_in_which_a_run_is_marked_as_failed(
+    small_disk: Mount, home: Path
+) -> None:
+    small_disk("size=16m")
+    store = RunStore()
+    run = store.create("vessels", find_experiment("vessels").config(recipe="quick").as_values())
+    store.claim(run.id)
+    keep_reserve()
+    with sqlite3.connect(home / "mlflow.db") as database:
+        database.execute("pragma wal_checkpoint(truncate)")  # else what it has of room for changes may suffice
+    fill(home / "filler")
+    with pytest.raises(MlflowException, match="full"):
+        store.create("vessels", run.config)
+    hungry = threading.Thread(target=fill, args=(home / "more",))  # takes what is given back while it lasts
+    hungry.start()
+    assert _end(store, run, FAILED, "It did not go well.") == FAILED
+    hungry.join()
+    assert store.get(run.id).reason == "It did not go well."
+    assert store.get(run.id).state == "failed"
 
 
 def test_a_home_that_cannot_be_written_starts_nothing(small_disk: Mount, home: Path, drive: Path) -> None:
