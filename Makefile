@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PORT ?= 8501
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Every run is a process that imports everything anew: what was compiled is kept, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test check clean
 
@@ -25,7 +27,7 @@ $(VENV)/installed: requirements.txt constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-dev: requirements.txt requirements-dev.txt constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -r requirements-dev.txt
+	$(INSTALL) --no-compile -r requirements-dev.txt
 	touch $(VENV)/installed $@
 
 clean:
