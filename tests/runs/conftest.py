@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from core.experiments import find_experiment
 from core.runs.store import RunStore
+from tests.small_drive import make_small_drive
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,4 @@ def store(store_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStor
 @pytest.fixture(scope="session")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six small synthetic photographs in DRIVE's layout."""
-    folder = tmp_path_factory.mktemp("data") / "drive"
-    find_experiment("vessels").make_data(folder, n=6, seed=3)
-    return folder
+    return make_small_drive(tmp_path_factory.mktemp("data") / "drive", n=6, seed=3)

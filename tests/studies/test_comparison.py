@@ -18,6 +18,7 @@ from core.runs.store import RunStore
 from core.studies.comparison import RIGHT, comparable, compare, group, say_verdict, scores_of
 from core.studies.verdict import compare_means, exact_mcnemar
 from tests.runs.test_worker import TINY
+from tests.small_drive import make_small_drive
 
 DICE = Score("dice", "Dice", "")
 
@@ -96,7 +97,7 @@ def test_compare_says_a_verdict_of_real_runs_and_writes_their_curves(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, vessels = RunStore(), find_experiment("vessels")
-    vessels.make_data(tmp_path / "six", n=6, seed=3)
+    make_small_drive(tmp_path / "six", n=6, seed=3)
     ids = []
     for epochs in (1, 3):
         for seed in (0, 1):

@@ -24,6 +24,7 @@ from core.studies.study import Study, extend_study, launch_study, open_study, pl
 from core.studies.subject import subject_of_study
 from core.studies.templates import find_template, templates
 from tests.runs.test_worker import TINY
+from tests.small_drive import make_small_drive
 
 SKIPS = find_template("reconstruction-skips")
 
@@ -188,7 +189,7 @@ def test_costs_and_the_sides_that_none_beats(store: RunStore) -> None:
 def test_a_study_of_real_runs_is_trained_scored_concluded_extended_and_written_down(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    find_experiment("vessels").make_data(tmp_path / "six", n=6, seed=3)
+    make_small_drive(tmp_path / "six", n=6, seed=3)
     knobs = [f"--set={key}={value}" for key, value in (TINY | {"epochs": 1}).items()]
     words = [
         "study",
