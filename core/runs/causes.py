@@ -24,8 +24,9 @@ def say_cause(run: Run, log: Path) -> str:
         log: Its log file.
     """
     code = _exit_code(exit_path(log))
-    done = f"after epoch {run.progress.epoch}" if run.progress.epoch else "before its first epoch was done"
-    again = "Resume it to go on from its last checkpoint."
+    done, again = "before its first epoch was done", "Resume it to begin anew."
+    if run.progress.epoch:
+        done, again = f"after epoch {run.progress.epoch}", "Resume it to go on from its last checkpoint."
     free = run.usage.get("free_share")
     killed = code is not None and -code in (signal.SIGKILL, signal.SIGBUS)
     if free is not None and free < SCARCE and (code is None or killed):
