@@ -47,10 +47,15 @@ def say_killed(run: Run) -> str:
     return f"Killed on request. {kept} It can be resumed from its last whole epoch."
 
 
+def is_full_disk(error: BaseException) -> bool:
+    """Say whether an exception, or one that it came from, tells that there is no room on the disk."""
+    return any(_says_full_disk(each) for each in _chain(error))
+
+
 def say_failure(error: Exception) -> str:
     """Return what an exception that ended a run means, and what to do where that is known."""
     text = f"{type(error).__name__}: {error}"
-    if any(_is_full_disk(each) for each in _chain(error)):
+    if is_full_disk(error):
         return "The disk is full. Make room or set FOVEA_HOME to another disk, then resume the run."
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return f"Memory did not suffice: lower batch_size or size, then start the run again. ({text[:200]})"
@@ -59,7 +64,7 @@ def say_failure(error: Exception) -> str:
     return f"{text}. The log has the details."
 
 
-def _is_full_disk(error: BaseException) -> bool:
+def _says_full_disk(error: BaseException) -> bool:
     said = str(error)
     full = isinstance(error, OSError) and error.errno == errno.ENOSPC
     return full or "disk is full" in said or "File too large" in said

@@ -39,12 +39,13 @@ class StoreRecorder:
     """The trainer's recorder for one run. Use it as a context: leaving it writes what is left."""
 
     def __init__(self, store: RunStore, run_id: str) -> None:
+        run = store.get(run_id)
         self.store = store
         self.run_id = run_id
         self.pictures_folder: Path = store.folder(run_id) / "pictures"
         self._points: list[tuple[str, Point]] = []
         self._lock = threading.Lock()
-        self._progress = Progress()
+        self._progress = run.progress  # where an earlier attempt ended, until this one has found its place again
         self._acts: dict[str, Callable[[], None]] = {}
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._said = ""
@@ -52,7 +53,7 @@ class StoreRecorder:
         self._began = time.monotonic()
         self._recorded = store.last_steps(run_id)
         self._usage = Usage()
-        self._created = store.get(run_id).created
+        self._created = run.created
         self._first_second = self._next_usage = time.time() - self._created
         self._last_beat = 0.0
         self._closing = threading.Event()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.public import hide_places, public_limits
-from core.runs.causes import say_failure
+from core.runs.causes import is_full_disk, say_failure
 from core.runs.patience import patiently
 from core.runs.queue import dispatch
 from core.runs.requirements import needed_run
@@ -83,7 +83,9 @@ def _end(store: RunStore, run: Run, status: str, reason: str, details: str = "")
     finish = partial(store.finish, run.id, status, reason)
     try:
         patiently(finish)
-    except Exception:  # most likely of that disk
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
         time.sleep(BREATH)
         release_reserve()
         patiently(finish)

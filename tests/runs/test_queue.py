@@ -155,14 +155,9 @@ def test_a_finished_run_is_not_resumed_but_prolonged(store: RunStore) -> None:
 def test_thirty_queued_runs_all_end_in_order_and_none_twice(
     store: RunStore, store_home: Path, drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every second one finds that its data are gone: what fails holds up nothing either."""
     changes: dict[str, Any] = TINY | {"epochs": 1, "patches": 1}
     config = find_experiment("vessels").config(recipe="quick", data=str(drive), changes=changes)
-    gone = config.as_values() | {"data": str(drive / "gone")}
-    runs = []
-    for number in range(0, 30, 2):
-        runs.append(launch(store, "vessels", config, name=str(number)))
-        runs.append(store.create("vessels", gone, name=str(number + 1)))
+    runs = [launch(store, "vessels", config, name=str(number)) for number in range(30)]
     closing, trouble = threading.Event(), list[Exception]()
 
     def act(each: Any, every: float) -> None:
@@ -176,9 +171,9 @@ def test_thirty_queued_runs_all_end_in_order_and_none_twice(
     notes = [store.create("vessels", CONFIG, name="note").id for _ in range(4)]
     for each in notes:
         store.finish(each, FINISHED, "only written to")
-    actors = [threading.Thread(target=act, args=(lambda own: own.runs(), 1.0)) for _ in range(5)]  # open pages
+    actors = [threading.Thread(target=act, args=(lambda own: own.runs(), 0.5)) for _ in range(5)]  # open pages
     actors += [
-        threading.Thread(target=act, args=(lambda own, each=each: own.beat(each, Progress(step=1)), 0.3))
+        threading.Thread(target=act, args=(lambda own, each=each: own.beat(each, Progress(step=1)), 0.1))
         for each in notes
     ]
     for actor in actors:
@@ -190,10 +185,8 @@ def test_thirty_queued_runs_all_end_in_order_and_none_twice(
         for actor in actors:
             actor.join()
     assert trouble == []
-    assert [run.status for run in ended] == [FINISHED, FAILED] * 15, [run.reason for run in ended]
-    assert all("There is no folder" in run.reason for run in ended[1::2])
-    assert all(len(store.history(run.id, "val/dice")) == 1 for run in ended[::2])
-    assert all(run.attempt == 1 for run in ended)
+    assert [run.status for run in ended] == [FINISHED] * 30, [run.reason for run in ended]
+    assert all(run.attempt == 1 and len(store.history(run.id, "val/dice")) == 1 for run in ended)
     begun = [run.started or 0.0 for run in ended]
     assert all(later > earlier for earlier, later in zip(begun[:-2], begun[2:], strict=True))
     for moment in begun:
