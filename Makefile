@@ -1,4 +1,5 @@
-# make run: install and open the pages on port 8501.   make test: install what the tests need and run them.
+# make run: install and open the pages on port 8501.   make check: style and types.   make test: the tests.
+# make test-all: style, types, and every test there is.   Each installs what it needs; docs/testing.md says when to run what.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 PORT ?= 8501
@@ -6,13 +7,18 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 # Every run is a process that imports everything anew: what was compiled is kept, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check clean
+PYTEST := $(VENV)/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: run check test test-all clean
 
 run: $(VENV)/installed
 	$(VENV)/bin/streamlit run streamlit_app.py --server.port $(PORT)
 
-test: check
-	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: $(VENV)/installed-dev
+	$(PYTEST) $(ARGS)
+
+test-all: check
+	$(PYTEST) -m "" $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

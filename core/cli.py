@@ -16,6 +16,7 @@ from core.cli_compare import add_compare_command
 from core.cli_export import add_export_command
 from core.cli_runs import add_run_commands, follow, pair, place_of_data, print_json, result_of, say_best
 from core.errors import UserError
+from core.runs.fork_client import warm_up
 
 if TYPE_CHECKING:
     from core.config import RunConfig
@@ -140,6 +141,7 @@ def show_experiments(options: argparse.Namespace) -> int:
 def train_run(options: argparse.Namespace) -> int:
     """Launch a run, and with ``--wait`` follow it to its end."""
     experiment, config = _asked_for(options)
+    warm_up()  # it imports while this process does
     for said in experiment.announce(config):
         print(said, file=sys.stderr)
     from core.runs.launcher import launch

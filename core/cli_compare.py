@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.cli_runs import pair, place_of_data, print_json
 from core.errors import UserError
+from core.runs.fork_client import warm_up
 
 if TYPE_CHECKING:
     from core.runs.run import Run
@@ -112,6 +113,7 @@ def make_study(options: argparse.Namespace) -> int:
     if re.search(r"-[0-9a-f]{8}$", options.template):
         study = open_study(store, options.template)
         if options.seeds:
+            warm_up()
             study = extend_study(store, study, options.seeds)
     else:
         study = _launch(store, find_template(options.template), options)
@@ -128,6 +130,7 @@ def _launch(store: "RunStore", template: "Template", options: argparse.Namespace
     from core.studies.study import launch_study, plan
 
     changes = dict(pair(each) for each in options.set)
+    warm_up()
     configs = plan(
         template, data=place_of_data(options.data), seeds=range(options.seeds or template.seeds),
         recipe=options.recipe, shares=options.share, changes=changes,

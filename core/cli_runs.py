@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
+from core.runs.fork_client import warm_up
 
 if TYPE_CHECKING:
     from core.runs.run import Run
@@ -178,6 +179,7 @@ def kill_run(options: argparse.Namespace) -> int:
 
 def resume_run(options: argparse.Namespace) -> int:
     """Let a run go on."""
+    warm_up()
     from core.runs.control import resume
 
     run = resume(_swept(), options.run_id)
@@ -186,6 +188,7 @@ def resume_run(options: argparse.Namespace) -> int:
 
 def extend_run(options: argparse.Namespace) -> int:
     """Prolong a run."""
+    warm_up()
     from core.runs.control import extend, say_consequence
 
     store = _swept()

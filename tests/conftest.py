@@ -1,11 +1,14 @@
 import gc
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from tests.synthetic_sets import SyntheticSets
 
 # Read when torch and OpenMP are first loaded; small tensors are fastest on one thread, and tests share the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +17,37 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
+
+
+GROUPS = ("browser", "queue", "faults", "study")
+"""Groups of tests that take longest, in the order in which they begin; whatever is short fills the gaps at the end."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the first process; those of pytest-xdist inherit its environment
+        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="fovea-tests-")  # the fork server of this session
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)  # its fork server finds that and ends
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest begin first, so that no test process waits for another at the end."""
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        group = next((mark.args[0] for mark in item.iter_markers("xdist_group")), "")
+        return GROUPS.index(group) if group in GROUPS else len(GROUPS), item.get_closest_marker("slow") is None
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def synthetic_sets(request: pytest.FixtureRequest) -> SyntheticSets:
+    """Synthetic data sets that all tests share, to read; see :class:`SyntheticSets`."""
+    assert request.config.cache is not None
+    return SyntheticSets(request.config.cache.mkdir("sets"))
 
 
 @pytest.fixture(scope="session")

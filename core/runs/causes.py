@@ -3,6 +3,7 @@
 import errno
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from core.runs.run import Run
@@ -14,6 +15,18 @@ SCARCE = 0.06
 def exit_path(log: Path) -> Path:
     """Return the file beside a run's log into which whoever started the worker writes how it ended."""
     return log.with_suffix(".exit")
+
+
+def note_exit(path: Path, code: int) -> None:
+    """Write down how a worker ended, where it did not end well.
+
+    Args:
+        path: Of :func:`exit_path`.
+        code: Exit status, negative where a signal ended it.
+    """
+    if code:
+        with suppress(OSError):
+            path.write_text(str(code))
 
 
 def say_cause(run: Run, log: Path) -> str:

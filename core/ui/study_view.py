@@ -10,6 +10,7 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.experiment import SYNTHETIC
+from core.runs.fork_client import warm_up
 from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store import RunStore
@@ -82,6 +83,8 @@ def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
         except UserError as error:
             configs = []
             st.markdown(f":red[:material/block: {error}]")
+        if configs and expanded:
+            warm_up()  # whoever looks at this is about to press it
         st.button(
             f"Start {len(configs)} runs" if configs else "Start", type="primary", icon=":material/play_arrow:",
             disabled=not configs, on_click=_launch, args=(store, template, configs, wanted.split),

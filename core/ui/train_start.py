@@ -14,6 +14,7 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.paths import PROJECT
 from core.public import refuse_training
+from core.runs.fork_client import warm_up
 from core.runs.run import RUNNING
 from core.ui.choice import Choice
 from core.ui.opened import open_store
@@ -70,6 +71,7 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
         st.markdown(f":red[:material/block: {said}]")
         return
     st.markdown(f":green[:material/check:] {said}")
+    warm_up()  # whoever looks at this is about to press it
     load_tracking()
     from core.runs.launcher import command_of  # noqa: PLC0415 - comes with MLflow
 
