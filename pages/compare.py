@@ -31,7 +31,7 @@ if view == BY_STUDY:
 st.query_params.pop("study", None)
 if not runs:
     st.info("Nothing has been trained yet. Train two arms of an experiment, then see them here side by side.")
-    if st.button("Train a model", type="primary", icon=":material/model_training:"):
+    if st.button("Train a model", key="train-first", type="primary", icon=":material/model_training:"):
         st.switch_page("train.py")
     st.stop()
 chosen = choose_runs(runs)

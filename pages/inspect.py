@@ -15,7 +15,7 @@ if run is None:
         "and its network part by part.",
         icon=":material/info:",
     )
-    if st.button("Train a model", type="primary", icon=":material/model_training:"):
+    if st.button("Train a model", key="train-first", type="primary", icon=":material/model_training:"):
         st.switch_page("train.py")
     st.stop()
 show_run(store, run)

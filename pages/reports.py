@@ -32,5 +32,5 @@ elif of == BY_STUDY:
             "Compare, or choose runs that you trained one by one.")  # fmt: skip
 else:
     st.info("Choose runs above; those of two sides or more make a report, any make a table of curves.")
-if st.button("Ask a question", type="primary", icon=":material/compare_arrows:"):
+if st.button("Ask a question", key="ask-question", type="primary", icon=":material/compare_arrows:"):
     st.switch_page("compare.py")

@@ -18,7 +18,7 @@ runs = store.runs()
 wanted = st.query_params.get("run", "")
 if not runs and not wanted:
     st.info("Nothing has been trained yet. The recipe *Quick look* takes about a minute.", icon=":material/info:")
-    if st.button("Train a model", type="primary", icon=":material/model_training:"):
+    if st.button("Train a model", key="train-first", type="primary", icon=":material/model_training:"):
         st.switch_page("train.py")
     show_deleted(store)
     st.stop()

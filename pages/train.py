@@ -19,7 +19,7 @@ with form:
         st.header("Knobs", anchor=False)
         if choice.changes:
             label = f"Back to the recipe ({len(choice.changes)} changed)"
-            st.button(label, icon=":material/undo:", on_click=back_to_recipe, args=(choice,))
+            st.button(label, key="back-to-recipe", icon=":material/undo:", on_click=back_to_recipe, args=(choice,))
     show_all_knobs(choice)
 with start:
     with st.container(border=True, key="stays"):

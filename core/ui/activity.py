@@ -47,7 +47,7 @@ def _show_nothing(runs: list[Run]) -> None:
         return
     last = runs[0]
     st.markdown(f"Nothing at the moment. The newest run, **{last.name}**, has {_ended(last)}.")
-    if st.button("Open it", icon=":material/monitoring:"):
+    if st.button("Open it", key="open-newest", icon=":material/monitoring:"):
         st.switch_page("runs.py", query_params={"run": last.short_id})
 
 

@@ -15,7 +15,7 @@ from core.ui.curves import draw_runs
 from core.ui.histories import AnyCurve, open_histories
 from core.ui.line_memory import styles_of_runs
 from core.ui.scoring import SPLITS
-from core.ui.study_view import show_sections
+from core.ui.study_view import CURVES, DIFFERENCES, show_sections
 from core.ui.verdict_view import SPLIT, is_scoring, show_downloads, show_verdict, tabulate
 from core.ui.wording import say_data, say_duration, say_number, say_value, title_of_score
 
@@ -108,7 +108,7 @@ def _show_verdict(store: RunStore, runs: Sequence[Run]) -> None:
     if found is not None:
         st.dataframe(tabulate(found), hide_index=True)
         show_downloads(runs=[run.short_id for run in runs], split=_split())
-        show_sections(store, sides, found, without=("Curves", "What differs"))
+        show_sections(store, sides, found, without=(CURVES, DIFFERENCES))
 
 
 def say_unlike(runs: Sequence[Run]) -> list[str]:

@@ -33,7 +33,10 @@ from core.ui.side_view import data_folder_of, show_picture
 from core.ui.wording import say_data
 
 RUN, EPOCH, CLASS, LOOKS = "inspect-run", "inspect-epoch", "inspect-class", "inspect-looks"
-NETWORK = "Network"
+CONFUSION, CURVES, THRESHOLD, CALIBRATION, RANKED, MAP, NETWORK = (
+    "Confusion", "ROC and precision", "Threshold", "Calibration", "Worst and best", "Map of features", "Network",
+)  # fmt: skip
+"""Tabs of a classifier, in their order; what answers with regions has the last one alone beside its pictures."""
 SHOWN = 12
 
 
@@ -79,12 +82,12 @@ def _show_answers(store: RunStore, run: Run) -> None:
     count = len(answers.labels)
     st.caption(f"{count:,} pictures that the run held back, {100 * right:.1f} % of them right after epoch {epoch}.")
     views: dict[str, Callable[[], None]] = {
-        "Confusion": lambda: _show_confusion(run, answers),
-        "ROC and precision": lambda: _show_curves(answers),
-        "Threshold": lambda: _show_threshold(answers),
-        "Calibration": lambda: _show_calibration(answers),
-        "Worst and best": lambda: _show_ranked(run, answers),
-        "Map of features": lambda: _show_map(store, run, epoch),
+        CONFUSION: lambda: _show_confusion(run, answers),
+        CURVES: lambda: _show_curves(answers),
+        THRESHOLD: lambda: _show_threshold(answers),
+        CALIBRATION: lambda: _show_calibration(answers),
+        RANKED: lambda: _show_ranked(run, answers),
+        MAP: lambda: _show_map(store, run, epoch),
         NETWORK: lambda: show_network(run),
     }
     for (_, show), tab in zip(

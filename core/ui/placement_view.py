@@ -69,7 +69,8 @@ def _show_way(run: Run, fingerprint: str) -> None:
         "How many pictures there are, how unlike ImageNet's they look, and whether the test pictures come from "
         "elsewhere decides what to expect of a network that has seen ImageNet."
     )
-    if st.button("Measure these data", type="primary", icon=":material/straighten:", disabled=not fingerprint,
+    if st.button("Measure these data", key="measure-data", type="primary", icon=":material/straighten:",
+                 disabled=not fingerprint,
                  help="Up to 600 pictures of each split are looked at once: about a minute."):  # fmt: skip
         logs_folder().mkdir(parents=True, exist_ok=True)
         words = [sys.executable, "-m", "core", "data", "place", run.slug, "--data", str(run.config["data"])]

@@ -66,11 +66,12 @@ def _show_links(study: str, runs: Sequence[str], report: Callable[..., str] | No
     """Draw the files, where there are any, and the way back to the comparison."""
     with st.container(horizontal=True):
         if report:
-            st.link_button("Save report", report(save=True), type="primary", icon=":material/download:",
-                           help="One HTML file that opens without a network.")  # fmt: skip
-            st.link_button("Open report", report(), icon=":material/open_in_new:", help="In a tab of its own.")
-        st.link_button("All curves", curves_address(study=study, runs=runs), icon=":material/table:",
-                       help="Every number of every run as CSV.")  # fmt: skip
+            st.link_button("Save report", report(save=True), key="save-report", type="primary",
+                           icon=":material/download:", help="One HTML file that opens without a network.")  # fmt: skip
+            st.link_button("Open report", report(), key="open-report", icon=":material/open_in_new:",
+                           help="In a tab of its own.")  # fmt: skip
+        st.link_button("All curves", curves_address(study=study, runs=runs), key="all-curves",
+                       icon=":material/table:", help="Every number of every run as CSV.")  # fmt: skip
         query = {"study": study} if study else {"runs": ",".join(runs)}
         st.page_link("compare.py", label="Compare", icon=":material/compare_arrows:", query_params=query)
 

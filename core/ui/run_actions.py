@@ -15,6 +15,18 @@ from core.ui.choice import choice_of
 from core.ui.ownership import NOT_OWN, may_act_on
 
 MOST_EPOCHS = 10_000
+BUTTONS = {
+    "resume": ("Resume", ":material/resume:"),
+    "cancel": ("Cancel", ":material/cancel:"),
+    "sooner": ("Sooner", ":material/arrow_upward:"),
+    "later": ("Later", ":material/arrow_downward:"),
+    "stop": ("Stop", ":material/stop:"),
+    "kill": ("Kill", ":material/dangerous:"),
+    "delete": ("Delete", ":material/delete:"),
+    "extend": ("Prolong", ":material/more_time:"),
+    "restore": ("Bring back", ":material/undo:"),
+}
+"""Label and icon of each button that changes a run; the names are those of the buttons' keys."""
 
 
 def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
@@ -28,10 +40,10 @@ def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
         elif not run.is_final:
             _show_under_way(store, run)
         elif run.status != FINISHED:
-            _button("Resume", ":material/resume:", control.resume, store, run, primary=True,
+            _button("resume", control.resume, store, run, primary=True,
                     help="Goes on from the last whole epoch, as if it had never been interrupted.")  # fmt: skip
         if st.button(
-            "Try it on a picture", icon=":material/image_search:", disabled=not run.best_epoch,
+            "Try it on a picture", key=f"try-{run.id}", icon=":material/image_search:", disabled=not run.best_epoch,
             help=None if run.best_epoch else "Possible after the first epoch.",
         ):  # fmt: skip
             st.switch_page("predict.py", query_params={"run": run.id, "experiment": run.slug})
@@ -41,25 +53,26 @@ def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
 def _show_queued(store: RunStore, run: Run) -> None:
     runs = store.runs()
     place, last = place_of(run, runs), len(queued(runs))
-    _button("Cancel", ":material/cancel:", RunStore.request_stop, store, run, primary=True,
+    _button("cancel", RunStore.request_stop, store, run, primary=True,
             help="Takes it out of the queue; nothing was trained yet.")  # fmt: skip
     if public_limits() is not None:
         return  # nobody passes another visitor in the queue
     if place > 1:
-        _button("Sooner", ":material/arrow_upward:", lambda store, run_id: move(store, run_id, -1), store, run)
+        _button("sooner", lambda store, run_id: move(store, run_id, -1), store, run)
     if place < last:
-        _button("Later", ":material/arrow_downward:", lambda store, run_id: move(store, run_id, 1), store, run)
+        _button("later", lambda store, run_id: move(store, run_id, 1), store, run)
 
 
 def _show_under_way(store: RunStore, run: Run) -> None:
-    _button("Stop", ":material/stop:", RunStore.request_stop, store, run, primary=True, disabled=run.stopping,
+    _button("stop", RunStore.request_stop, store, run, primary=True, disabled=run.stopping,
             help="Stops after the current step and keeps the best epoch.")  # fmt: skip
 
 
 def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
     """Draw what is wanted seldom, or ends something."""
-    with st.popover("More", icon=":material/more_horiz:"):
-        if st.button("Train again", icon=":material/content_copy:", help="Opens Train with these settings."):
+    with st.popover("More", key=f"more-{run.id}", icon=":material/more_horiz:"):
+        if st.button("Train again", key=f"train-again-{run.id}", icon=":material/content_copy:",
+                     help="Opens Train with these settings."):  # fmt: skip
             _clone(run, experiment)
         if not may_act_on(run.id):
             st.caption(NOT_OWN)
@@ -68,25 +81,26 @@ def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
             return
         _show_prolong(store, run)
         if not run.is_final:
-            _button("Kill", ":material/dangerous:", control.kill, store, run,
+            _button("kill", control.kill, store, run,
                     help="Ends it now. Its last whole epoch is kept, and it can be resumed from there.")  # fmt: skip
         else:
-            _button("Delete", ":material/delete:", _delete, store, run,
+            _button("delete", _delete, store, run,
                     help="Puts it aside. All runs has it among the deleted, to be brought back.")  # fmt: skip
 
 
 def _show_prolong(store: RunStore, run: Run) -> None:
     epochs = st.number_input("Epochs to add", 1, MOST_EPOCHS, 10, key=f"epochs-to-add-{run.id}")
     st.caption(control.say_consequence(run, epochs))
-    _button("Prolong", ":material/more_time:", lambda store, run_id: control.extend(store, run_id, epochs), store, run)
+    _button("extend", lambda store, run_id: control.extend(store, run_id, epochs), store, run)
 
 
 def _button(
-    label: str, icon: str, act: Callable[[RunStore, str], object], store: RunStore, run: Run, *, primary: bool = False,
+    name: str, act: Callable[[RunStore, str], object], store: RunStore, run: Run, *, primary: bool = False,
     disabled: bool = False, help: str | None = None,
 ) -> None:  # fmt: skip
+    label, icon = BUTTONS[name]
     st.button(
-        label, icon=icon, key=f"{label.lower()}-{run.id}", on_click=_try, args=(act, store, run.id), help=help,
+        label, icon=icon, key=f"{name}-{run.id}", on_click=_try, args=(act, store, run.id), help=help,
         disabled=disabled, type="primary" if primary else "secondary",
     )  # fmt: skip
 
@@ -120,15 +134,15 @@ def show_deleted(store: RunStore) -> None:
     deleted = [run for run in store.runs(deleted=True) if may_act_on(run.id)]
     if not deleted:
         return
-    with st.expander(f"Deleted: {len(deleted)}", icon=":material/delete:"):
+    with st.expander(f"Deleted: {len(deleted)}", key="deleted", icon=":material/delete:"):
         for run in deleted:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{run.name}** · {run.slug} · run {run.short_id}", width="stretch")
-                _button("Bring back", ":material/undo:", RunStore.restore, store, run)
+                _button("restore", RunStore.restore, store, run)
         if public_limits() is not None:
             return
         st.caption("Erasing removes their checkpoints, pictures, curves and logs for ever.")
-        if st.button("Erase all of them", icon=":material/delete_forever:"):
+        if st.button("Erase all of them", key="erase-deleted", icon=":material/delete_forever:"):
             with st.spinner("Erasing …"):
                 control.erase_deleted(store)
             st.rerun()

@@ -23,7 +23,7 @@ def show_log(store: RunStore, run: Run) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Search", key="log-search", type="search", live=True, placeholder="Lines that hold …")
-        st.link_button("Download", log_address(run.id), icon=":material/download:")
+        st.link_button("Download", log_address(run.id), key="download-log", icon=":material/download:")
     lines, whole = _read_lines(path, SEARCH_BYTES if words else TAIL_BYTES)
     found = [line for line in lines if words.lower() in line.lower()] if words else lines
     st.code("\n".join(found[-SHOWN:]) or "(nothing)", language=None, height=HEIGHT, wrap_lines=True)

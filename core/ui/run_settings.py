@@ -39,7 +39,7 @@ def show_settings(run: Run, experiment: Experiment) -> None:
     changed = experiment.changed(config)
     title = experiment.recipe(config.recipe).title
     differ = f"{len(changed)} changed from" if changed else "all as in"
-    with st.expander(f"Knobs · {differ} the recipe {title}", expanded=True):
+    with st.expander(f"Knobs · {differ} the recipe {title}", expanded=True, key="settings-of-run"):
         recipe = experiment.config(arm=config.arm, recipe=config.recipe, data=config.data, seed=config.seed).as_values()
         values = config.as_values()
         knobs = sorted(own_knobs(experiment.config_type), key=lambda each: each.name not in changed)
@@ -48,7 +48,7 @@ def show_settings(run: Run, experiment: Experiment) -> None:
             for each in knobs
         ]
         _show_table(("Knob", "Value", "Recipe"), rows)
-    with st.expander("Data, machine and versions", expanded=True):
+    with st.expander("Data, machine and versions", expanded=True, key="facts-of-run"):
         _show_facts({"run": run.id} | dict(run.facts))
 
 

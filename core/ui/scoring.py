@@ -58,7 +58,8 @@ def _offer(runs: Sequence[Run], split: str, missing: int, what: str) -> None:
         st.caption(
             "Look at the test split once, when recipes are settled: who chooses by it has no test split any more."
         )
-    if st.button("Score them now" if missing > 1 else "Score it now", type="primary", icon=":material/fact_check:"):
+    label = "Score them now" if missing > 1 else "Score it now"
+    if st.button(label, key="score-now", type="primary", icon=":material/fact_check:"):
         logs_folder().mkdir(parents=True, exist_ok=True)
         words = [sys.executable, "-m", "core", "compare" if len(runs) > 1 else "evaluate", *key[1:], "--split", split]
         with log.open("wb") as file:

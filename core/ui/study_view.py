@@ -38,6 +38,10 @@ STUDY, TEMPLATE, SEEDS, RECIPE, DATA, SPLIT = (
     f"study-{each}" for each in ("chosen", "template", "seeds", "recipe", "data", "split")
 )
 FAILED, ASKING = "study-failed", "study-asking"
+CURVES, COSTS, PICTURES, DISAGREEMENTS, DIFFERENCES, AMOUNTS, PLACE = (
+    "Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", "Amount of data", "The data",
+)  # fmt: skip
+"""Tabs, in their order."""
 
 
 def choose_study(runs: Sequence[Run]) -> str:
@@ -70,7 +74,7 @@ def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
         st.session_state[TEMPLATE] = asked
         st.session_state[ASKING] = True
     expanded = expanded or ASKING in st.session_state
-    with st.expander("New study", icon=":material/add:", expanded=expanded):
+    with st.expander("New study", icon=":material/add:", expanded=expanded, key="new-study"):
         slug = st.selectbox("Question", list(known), key=TEMPLATE, format_func=lambda each: _question(known[each]))
         template = known[slug]
         st.markdown(f"{template.question} {template.why}")
@@ -86,8 +90,9 @@ def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
         if configs and expanded:
             warm_up()  # whoever looks at this is about to press it
         st.button(
-            f"Start {len(configs)} runs" if configs else "Start", type="primary", icon=":material/play_arrow:",
-            disabled=not configs, on_click=_launch, args=(store, template, configs, wanted.split),
+            f"Start {len(configs)} runs" if configs else "Start", key="start-study", type="primary",
+            icon=":material/play_arrow:", disabled=not configs, on_click=_launch,
+            args=(store, template, configs, wanted.split),
         )  # fmt: skip
         if reason := st.session_state.pop(FAILED, ""):
             st.error(f"The study could not be started. {reason}", icon=":material/error:")
@@ -192,28 +197,28 @@ def show_sections(
         without: Tabs that the page has elsewhere.
     """
     kind = find_experiment(sides[0].runs[0].slug).kind_of(str(sides[0].runs[0].config["arm"]))
-    amounts = ("Amount of data",) if len(shares_of(sides)) > 1 else ()
-    data = ("The data",) if can_be_placed(sides[0].runs[0]) else ()
-    all_of_them = ("Curves", "Quality against cost", "Pictures", "Picture by picture", "What differs", *amounts, *data)
+    amounts = (AMOUNTS,) if len(shares_of(sides)) > 1 else ()
+    data = (PLACE,) if can_be_placed(sides[0].runs[0]) else ()
+    all_of_them = (CURVES, COSTS, PICTURES, DISAGREEMENTS, DIFFERENCES, *amounts, *data)
     names = [each for each in all_of_them if each not in without]
     tabs = st.tabs(names, key="sides-tab", on_change="rerun", bind="query-params")
     for name, tab in zip(names, tabs, strict=True):
         if not tab.open:
             continue
         with tab:
-            if name == "Curves":
+            if name == CURVES:
                 show_bands(store, sides)
-            elif name == "Pictures":
+            elif name == PICTURES:
                 show_pictures(store, sides, kind)
-            elif name == "The data":
+            elif name == PLACE:
                 show_placement(sides[0].runs[0])
-            elif name == "What differs":
+            elif name == DIFFERENCES:
                 st.table(_by_side(sides, differences(sides)), border="horizontal")
             elif found is None:
                 st.caption("Appears with the verdict.")
-            elif name == "Amount of data":
+            elif name == AMOUNTS:
                 show_amounts(found)
-            elif name == "Picture by picture":
+            elif name == DISAGREEMENTS:
                 show_disagreements(store, sides, found.split, of_single_pictures(found.score))
             else:
                 show_costs(store, sides, found.means, found.score)
@@ -234,7 +239,7 @@ def _show_progress(store: RunStore, study: Study) -> None:
         )
         with st.popover("More seeds", icon=":material/add:"):
             more = st.number_input("Seeds to add to every side", 1, 20, 2, key=f"study-more-{study.id}")
-            st.button("Add them", type="primary", on_click=_extend, args=(store, study, int(more)))
+            st.button("Add them", key="add-seeds", type="primary", on_click=_extend, args=(store, study, int(more)))
     if not study.is_over:
         st.progress(ended / len(study.runs))
     if reason := st.session_state.pop(FAILED, ""):
@@ -249,7 +254,7 @@ def _extend(store: RunStore, study: Study, more: int) -> None:
 
 
 def _show_runs(study: Study) -> None:
-    with st.expander(f"The {len(study.runs)} runs", expanded=not study.is_over):
+    with st.expander(f"The {len(study.runs)} runs", expanded=not study.is_over, key="runs-of-study"):
         st.dataframe(
             {
                 "Run": [f"/runs?run={run.short_id}" for run in study.runs],

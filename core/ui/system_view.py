@@ -80,7 +80,7 @@ def _show_cleaning(store: RunStore) -> None:
         f"By this rule {len(found)} runs' states go now, {size}. The server does so every hour. The best weights, "
         "curves and pictures of a run are never part of this."
     )
-    if found and st.button("Clean up now", icon=":material/mop:"):
+    if found and st.button("Clean up now", key="clean-up", icon=":material/mop:"):
         st.toast(f"{say_size(clean(store, rule))} are free again.", icon=":material/mop:")
         st.rerun()
 

@@ -34,7 +34,7 @@ def show_reported(choice: Choice) -> None:
     experiment = choice.experiment
     fitting = [each for each in experiment.reported if each.arm in ("", choice.arm)]
     if fitting:
-        with st.expander("Numbers that others report", expanded=True):
+        with st.expander("Numbers that others report", expanded=True, key="reported"):
             lines = [
                 f"- {title_of_score(experiment, each.score)} **{each.value:.3f}**"
                 f"{f' on {each.data}' if each.data else ''} – {each.source}"
@@ -63,8 +63,8 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
     """
     label = f"Start {count} trainings" if (count := int(st.session_state.get(COUNT, 1))) > 1 else "Start training"
     st.button(
-        label, type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch",
-        on_click=_note_press,
+        label, key="start-training", type="primary", icon=":material/play_arrow:", disabled=config is None,
+        width="stretch", on_click=_note_press,
     )  # fmt: skip
     if config is None:
         st.session_state.pop(PRESSED, None)
@@ -92,7 +92,7 @@ def _show_estimate(command: str) -> None:
     """Draw what the run would cost, once somebody asked; another process takes the steps, so that pages stay quick."""
     known: dict[str, str] = st.session_state.setdefault(ESTIMATES, {})
     asked = st.button(
-        "Estimate time and memory", icon=":material/timer:", width="stretch", disabled=command in known,
+        "Estimate time and memory", key="estimate", icon=":material/timer:", width="stretch", disabled=command in known,
         help="Prepares the data and takes a second of real steps. What it decodes is kept for the training.",
     )  # fmt: skip
     if asked:

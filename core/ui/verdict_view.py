@@ -65,10 +65,11 @@ def show_verdict(store: RunStore, sides: Sequence[Side], split: str, *, caveat: 
 def show_downloads(*, study: str = "", runs: Sequence[str] = (), split: str) -> None:
     """Draw the links to the report and the curves of a study, or of runs, that were scored."""
     with st.container(horizontal=True):
-        st.link_button("Report", report_address(study=study, runs=runs, split=split), icon=":material/article:",
+        st.link_button("Report", report_address(study=study, runs=runs, split=split), key="report",
+                       icon=":material/article:",
                        help="One HTML file that opens without a network; save it from there.")  # fmt: skip
-        st.link_button("All curves", curves_address(study=study, runs=runs), icon=":material/table:",
-                       help="Every number of every run as CSV.")  # fmt: skip
+        st.link_button("All curves", curves_address(study=study, runs=runs), key="all-curves",
+                       icon=":material/table:", help="Every number of every run as CSV.")  # fmt: skip
 
 
 def is_scoring(store: RunStore, sides: Sequence[Side], split: str) -> bool:
