@@ -24,7 +24,7 @@ from core.paths import PROJECT, locked_file
 
 IDLE_MINUTES = 10.0
 """For which the fork server waits for a further run, where ``FOVEA_FORK_MINUTES`` says nothing; 0 does without."""
-PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds for which a fork is waited for, while the server is still importing, before a worker is started without."""
 AT_LOADING = (
     "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "ONEDNN_", "DNNL_", "MALLOC_", "LD_", "PYTHON", "TORCH",
@@ -37,6 +37,10 @@ KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 Measured: a step of the small vessel U-Net takes 0.117 s instead of 0.157 s on two processor cores."""
 AT_FORK = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """Lets torch look for GPUs without touching them, which would keep forks from using them."""
+
+
+PAGES = PROJECT / "core" / "ui"
+"""The only part of the program that no worker imports."""
 
 
 def worker_environment() -> dict[str, str]:
@@ -153,7 +157,8 @@ def _inherited(environment: Mapping[str, str]) -> Iterator[str]:
     with suppress(OSError):
         yield Path("/proc/self/cgroup").read_text()
     packages = (Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib")))
-    for each in (*packages, *sorted((PROJECT / "core").rglob("*.py"))):
+    program = sorted(path for path in (PROJECT / "core").rglob("*.py") if PAGES not in path.parents)
+    for each in (*packages, *program):
         with suppress(OSError):
             found = each.stat()
             yield f"{each} {found.st_mtime_ns} {found.st_size}"

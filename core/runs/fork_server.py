@@ -179,9 +179,11 @@ def become(request: Request) -> None:
     tempfile.tempdir = None
     sys.argv = ["core", *request.words]
     import numpy as np  # noqa: PLC0415 - preloaded
+    import torch  # noqa: PLC0415
     from setproctitle import setproctitle  # noqa: PLC0415
 
-    np.random.seed()  # all forks would share it; Python's own is seeded anew by itself
+    np.random.seed()  # as in a new process: all forks would have the same numbers; Python's own are seeded anew by it
+    torch.seed()  # type: ignore[no-untyped-call]
     setproctitle(f"{sys.executable} -m core {' '.join(request.words)}")
 
 
