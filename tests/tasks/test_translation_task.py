@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 from core.config import RunConfig
 from core.engine.device import Compute
 from core.engine.stepper import Stepper
-from core.engine.task import Batch
+from core.engine.task import Batch, PartLoss
 from core.models.blot_gan import BlotDiscriminator, BlotGenerator, ConditionalGan
 from core.models.pix2pix import build_pix2pix
 from core.tasks.translation import Game, TranslationScores, TranslationTask
@@ -53,35 +54,49 @@ def _is_statistic(key: str) -> bool:
     return "running" in key or "num_batches" in key
 
 
+class _Watched(TranslationTask):
+    """Looks at both networks before a step, between its two halves, and after it."""
+
+    def __init__(self, network: ConditionalGan, game: Game) -> None:
+        super().__init__(network, game)
+        self.moved: list[str] = []
+        self.states: list[dict[str, dict[str, Tensor]]] = []
+        self.with_gradient: list[set[str]] = []
+
+    def losses(self, batch: Batch) -> Iterator[PartLoss]:
+        self.look()
+        for each in super().losses(batch):
+            for parameter in self.network.parameters():
+                parameter.grad = None
+            yield each
+            self.moved.append(each.part)
+            self.look()
+
+    def look(self) -> None:
+        parts = self.parts()
+        self.states.append({name: _state(part) for name, part in parts.items()})
+        self.with_gradient.append(
+            {name for name, part in parts.items() if any(each.grad is not None for each in part.parameters())}
+        )
+
+
+def _compare(first: dict[str, Tensor], second: dict[str, Tensor]) -> set[bool]:
+    """Return whether what training moves is the same: for each tensor that is no statistic of batches."""
+    return {torch.equal(value, second[key]) for key, value in first.items() if not _is_statistic(key)}
+
+
 @PAIRS
 def test_each_step_moves_its_own_network_and_leaves_the_other_alone(build: object) -> None:
-    network = build()  # type: ignore[operator]
-    task = TranslationTask(network, Game(l1_weight=10))
-    stepper = _stepper(task)
-    network.train()
-    losses = task.losses(_batch())
-    statistics = {key for key in network.generator.state_dict() if _is_statistic(key)}
-    before = _state(network.generator), _state(network.discriminator)
-
-    first = next(losses)
-    stepper._descend(first.part, first.loss)
-    after_first = _state(network.generator), _state(network.discriminator)
-    assert first.part == "discriminator"
-    assert _equal({key: each for key, each in before[0].items() if key not in statistics}, after_first[0])
-    assert all(each.grad is None for each in network.generator.parameters())
-    assert not any(torch.equal(value, after_first[1][key]) for key, value in before[1].items())
-
-    second = next(losses)
-    for each in network.discriminator.parameters():
-        each.grad = None
-    stepper._descend(second.part, second.loss)
-    assert second.part == "generator"
-    assert _equal(after_first[1], _state(network.discriminator))
-    assert all(each.grad is None for each in network.discriminator.parameters())
-    assert all(each.requires_grad for each in network.discriminator.parameters())
-    after = _state(network.generator)
-    assert not any(torch.equal(value, after[key]) for key, value in after_first[0].items() if key not in statistics)
-    assert list(losses) == []
+    task = _Watched(build(), Game(l1_weight=10))  # type: ignore[operator]
+    _stepper(task).step(_batch())
+    assert task.moved == ["discriminator", "generator"]
+    assert task.with_gradient == [set(), {"discriminator"}, {"generator"}]
+    before, between, after = task.states
+    assert _compare(before["generator"], between["generator"]) == {True}
+    assert _compare(before["discriminator"], between["discriminator"]) == {False}
+    assert _compare(between["generator"], after["generator"]) == {False}
+    assert _equal(between["discriminator"], after["discriminator"])
+    assert all(each.requires_grad for each in task.network.discriminator.parameters())
 
 
 def test_batch_normalisation_of_the_generator_counts_every_batch_once() -> None:
@@ -139,10 +154,27 @@ def test_losses_are_binary_cross_entropies_against_the_labels(build: object, rea
     assert generator.values == pytest.approx({"adversarial": fooled.item(), "l1": distance.item()})
 
 
+class _Sure(nn.Module):
+    """Takes bright pictures for real with a given probability, and is sure that dark ones are not."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.real = torch.logit(torch.tensor(probability))
+
+    def forward(self, templates: Tensor, pictures: Tensor) -> Tensor:
+        return torch.where(pictures.mean(dim=(1, 2, 3)) > 0, self.real, torch.tensor(-30.0))[:, None]
+
+
+class _Dark(nn.Module):
+    def forward(self, templates: Tensor) -> Tensor:
+        return torch.full_like(templates[:, :1], -1.0)
+
+
 def test_smooth_labels_are_lowest_at_the_probability_they_name() -> None:
-    task = TranslationTask(_reported(), Game(real_target=0.9))
-    fake = torch.full((1, 1), -30.0)
-    loss = {each: task._discriminator_loss(torch.logit(torch.tensor([[each]])), fake) for each in (0.85, 0.9, 0.99)}
+    batch, loss = {"images": torch.zeros(1, 2, 8, 8), "target": torch.ones(1, 1, 8, 8)}, {}
+    for probability in (0.85, 0.9, 0.99):
+        task = TranslationTask(ConditionalGan(_Dark(), _Sure(probability)), Game(real_target=0.9))
+        loss[probability] = float(next(task.losses(batch)).loss)
     assert min(loss, key=lambda each: loss[each]) == 0.9
 
 
