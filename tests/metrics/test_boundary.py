@@ -135,7 +135,7 @@ def test_nothing_pooled_is_nothing() -> None:
 
 
 def test_masks_of_other_sizes_are_not_compared() -> None:
-    with pytest.raises(ValueError, match="cannot be compared"):
+    with pytest.raises(ValueError, match=r"\(20, 20\).*\(20, 21\)"):
         count_boundary(np.zeros((20, 20), bool), np.zeros((20, 21), bool))
 
 

@@ -31,10 +31,10 @@ def test_pictures_like_those_trained_on_lie_near_and_others_far() -> None:
     assert _distance(network, images, parts=7) == pytest.approx(_distance(network, images))
 
 
-def test_the_distance_is_what_a_slow_loop_finds_and_nothing_stays_behind() -> None:
+def test_the_distance_is_what_a_slow_loop_finds() -> None:
     network, images = _network(), torch.rand(5, 3, 12, 12, generator=torch.Generator().manual_seed(2)) ** 3
-    layers, maps, found = list(network), images, []
-    for layer in layers:
+    maps, found = images, []
+    for layer in network:
         if isinstance(layer, nn.BatchNorm2d):
             away = [
                 abs(float(maps[:, channel].mean() - layer.running_mean[channel]))
@@ -44,7 +44,15 @@ def test_the_distance_is_what_a_slow_loop_finds_and_nothing_stays_behind() -> No
             found.append(float(np.sort(away)[(len(away) - 1) // 2]))  # torch's median is the lower one
         maps = layer(maps).detach()
     assert _distance(network, images) == pytest.approx(np.mean(found), rel=1e-4)
-    assert not any(layer._forward_pre_hooks for layer in layers)
+
+
+def test_what_a_network_sees_afterwards_does_not_count() -> None:
+    network, images = _network(), torch.rand(5, 3, 12, 12, generator=torch.Generator().manual_seed(2))
+    with NormalisationDistance(network) as distance, torch.inference_mode():
+        network(images)
+    before = distance.compute()
+    network(3 * images)
+    assert distance.compute() == before
 
 
 def test_a_network_that_counts_nothing_has_no_distance() -> None:

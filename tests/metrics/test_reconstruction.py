@@ -124,9 +124,9 @@ def test_a_network_that_fell_apart_shows() -> None:
 
 def test_pictures_of_other_shapes_are_not_compared() -> None:
     grey, colour = np.zeros((20, 20, 1), np.float32), np.zeros((20, 20, 3), np.float32)
-    with pytest.raises(ValueError, match="cannot be compared"):
+    with pytest.raises(ValueError, match=r"\(20, 20, 1\).*\(20, 20, 3\)"):
         ReconstructionScores().update("grey", grey, colour)
-    with pytest.raises(ValueError, match="cannot be compared"):
+    with pytest.raises(ValueError, match=r"\(20, 20, 1\).*\(20, 20, 3\)"):
         measure_ssim(grey, colour)
 
 

@@ -105,14 +105,14 @@ def test_a_border_that_was_added_to_fit_does_not_move_what_is_far_from_it() -> N
 
 
 def test_there_is_one_width_for_each_doubling() -> None:
-    with pytest.raises(ValueError, match="3 widths were given; 4 or 5"):
+    with pytest.raises(ValueError, match=r"\b3\b.*\b4\b.*\b5\b"):
         EncoderUNet(Halving(), 2, widths=(8, 4, 2))
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "convnext-tiny"])
 def test_published_backbones_fit(name: str) -> None:
-    network = EncoderUNet(build_backbone(name, pooled=False), 6, widths=(32, 16, 8, 8, 8)).eval()
-    with torch.inference_mode():
+    with torch.device("meta"):
+        network = EncoderUNet(build_backbone(name, pooled=False), 6, widths=(32, 16, 8, 8, 8)).eval()
         logits = network(torch.randn(1, 3, 65, 70))
     assert logits.shape == (1, 6, 65, 70)
 
@@ -123,7 +123,7 @@ def test_what_the_encoder_holds_still_stays_and_the_decoder_moves() -> None:
     network.encoder.freeze(len(network.encoder.stages))
     network.train()
     before = {name: each.clone() for name, each in network.state_dict().items()}
-    network(torch.randn(2, 3, 64, 64)).square().mean().backward()
+    network(torch.randn(2, 3, 32, 32)).square().mean().backward()
     torch.optim.SGD([each for each in network.parameters() if each.requires_grad], lr=0.1).step()
     after = network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("encoder."))

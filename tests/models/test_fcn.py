@@ -12,6 +12,12 @@ def _small(classes: int = 3) -> FCN32s:
     return FCN32s(classes, width=16)
 
 
+@pytest.fixture(scope="module")
+def network() -> FCN32s:
+    """A network to look at, in evaluation mode."""
+    return _small().eval()
+
+
 def _count(network: nn.Module) -> int:
     return sum(each.numel() for each in network.parameters())
 
@@ -36,8 +42,9 @@ def test_the_docstring_counts_right() -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 96), (32, 32), (33, 50), (1, 9), (65, 31)])
-def test_logits_have_the_size_of_any_picture(size: tuple[int, int]) -> None:
-    logits = _small().eval()(torch.randn(2, 3, *size))
+@torch.inference_mode()
+def test_logits_have_the_size_of_any_picture(network: FCN32s, size: tuple[int, int]) -> None:
+    logits = network(torch.randn(2, 3, *size))
     assert logits.shape == (2, 3, *size)
     assert torch.isfinite(logits).all()
 
@@ -51,12 +58,13 @@ def test_a_picture_of_512_makes_a_map_of_16() -> None:
     assert shapes == [(1, 6, 16, 16)]
 
 
-def test_scores_are_enlarged_by_bilinear_interpolation_at_first() -> None:
-    network = _small().eval()
+def test_scores_are_enlarged_by_bilinear_interpolation_at_first(network: FCN32s) -> None:
     scores = []
-    network.score.register_forward_hook(lambda *values: scores.append(values[2]))
-    with torch.inference_mode():
-        logits = network(torch.randn(1, 3, 96, 128))
+    with (
+        torch.inference_mode(),
+        network.score.register_forward_hook(lambda *values: scores.append(values[2])),
+    ):
+        logits = network(torch.randn(1, 3, 64, 96))
     expected = F.interpolate(scores[0], scale_factor=32, mode="bilinear", align_corners=False)
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
 

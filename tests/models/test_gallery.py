@@ -25,7 +25,7 @@ def test_hanging_anew_takes_the_old_pictures_down() -> None:
     gallery.fill(_pictures(3), torch.tensor([0, 1, 2]))
     gallery.fill(_pictures(1), torch.tensor([7]))
     assert gallery.labels.tolist() == [7, EMPTY, EMPTY]
-    with pytest.raises(ValueError, match="4 pictures were given for 3 places"):
+    with pytest.raises(ValueError, match=r"\b4\b.*\b3\b"):
         gallery.fill(_pictures(4), torch.arange(4))
 
 

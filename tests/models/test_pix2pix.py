@@ -124,11 +124,22 @@ def test_without_noise_the_picture_is_always_the_same_and_with_noise_it_follows_
     assert not torch.allclose(first, other)
 
 
-def test_noise_drops_half_the_features_and_doubles_the_rest() -> None:
-    generator, ones = _small().generator, torch.ones(1, 8, 50, 50)
-    dropped = generator._drop(ones, torch.Generator().manual_seed(0))
-    assert set(dropped.unique().tolist()) == {0.0, 2.0}
-    assert dropped.mean().item() == pytest.approx(1, abs=0.03)
+@pytest.mark.parametrize("training", [True, False])
+@torch.no_grad()
+def test_noise_drops_half_the_features_of_three_levels_and_doubles_the_rest(training: bool) -> None:
+    torch.manual_seed(0)
+    generator = UNetGenerator((4, 8, 8, 8, 8)).train(training)
+    made: list[Tensor] = []
+    entered: list[Tensor] = []
+    for level, following in zip(generator.up, [*generator.up[1:], generator.head], strict=True):
+        level.register_forward_hook(lambda *call: made.append(call[2]))
+        following.register_forward_pre_hook(lambda _, given: entered.append(given[0]))
+    generator(_templates(1, (512, 512)), torch.Generator().manual_seed(0))
+    for level, (before, after) in enumerate(zip(made, entered, strict=True)):
+        alive = before > 0  # a ReLU stands between them
+        factors = after[:, : before.shape[1]][alive] / before[alive]
+        assert set(factors.unique().tolist()) == ({0.0, 2.0} if level < 3 else {1.0}), level
+        assert factors.mean().item() == pytest.approx(1, abs=0.05), level
 
 
 def test_single_pictures_can_be_trained_on() -> None:
