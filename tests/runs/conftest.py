@@ -1,28 +1,18 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.runs.store import RunStore
-from tests.small_drive import make_small_drive
-
-
-@pytest.fixture(scope="session")
-def store_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for a whole session of store tests: making MLflow's tables takes seconds."""
-    return tmp_path_factory.mktemp("store")
+from tests.synthetic_sets import SyntheticSets
 
 
 @pytest.fixture
-def store(store_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    monkeypatch.setenv("FOVEA_HOME", str(store_home))
-    store = RunStore()
-    yield store
-    for run in store.runs():
-        store._client.delete_run(run.id)
+def store(home: Path) -> RunStore:
+    """The store of the test's own home."""
+    return RunStore()
 
 
 @pytest.fixture(scope="session")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six small synthetic photographs in DRIVE's layout."""
-    return make_small_drive(tmp_path_factory.mktemp("data") / "drive", n=6, seed=3)
+def drive(synthetic_sets: SyntheticSets) -> Path:
+    """Six small synthetic photographs in DRIVE's layout, to read."""
+    return synthetic_sets.of("vessels", n=6, seed=3, halved=True)

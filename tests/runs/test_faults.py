@@ -4,6 +4,7 @@ Each ends in the right state with a sentence, leaves the last good checkpoint as
 """
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,23 +19,24 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
+from core.cli import main
 from core.engine.checkpoint import load_card, load_state
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.paths import PROJECT
 from core.runs.control import resume
 from core.runs.launcher import launch
 from core.runs.queue import dispatch
-from core.runs.reserve import keep_reserve
 from core.runs.run import FAILED, FINISHED, Run
 from core.runs.store import RunStore
-from core.runs.worker import _end
+from core.runs.training import train  # noqa: F401 - else work() spends seconds on importing it, with the disk full
+from core.runs.worker import work
 from tests.runs.test_worker import PATIENCE, start, until
+from tests.synthetic_sets import SyntheticSets
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
-AWAY = 30.0
-"""Seconds for which the tracking server is away."""
+HUNGRY = 0.6
+"""Seconds for which what fills a disk goes on, less than a worker waits before it gives up its reserve."""
 Mount = Callable[..., None]
 
 
@@ -91,7 +93,7 @@ def test_a_full_disk_ends_the_run_in_words_and_the_queue_goes_on_when_there_is_r
     fill(home / "filler")
     dead = ended(store, run)
     assert (dead.status, dead.state) == (FAILED, "failed"), dead.reason
-    assert dead.reason == "The disk is full. Make room or set FOVEA_HOME to another disk, then resume the run."
+    assert "FOVEA_HOME" in dead.reason, "the remedy of a full disk"
     check_last_good(store, dead)
     (home / "filler").unlink()
     dispatch(store)  # as the server does every other second
@@ -104,46 +106,61 @@ def test_a_full_disk_ends_the_run_in_words_and_the_queue_goes_on_when_there_is_r
     assert steps == list(range(1, len(steps) + 1))
 
 
+class FillingStore(RunStore):
+    """A store whose disk becomes full once a run has begun, and stays so for a moment whatever is given back."""
+
+    def start(self, run_id: str) -> Run:
+        run = super().start(run_id)
+        folder = Path(os.environ["FOVEA_HOME"])
+        with sqlite3.connect(folder / "mlflow.db") as database:
+            database.execute("pragma wal_checkpoint(truncate)")  # else what it has of room for changes may suffice
+        fill(folder / "filler")
+        with pytest.raises(MlflowException, match="full"):
+            self.create("vessels", run.config)
+        self.hungry = threading.Thread(target=self._stay_hungry, args=(folder / "more",))
+        self.hungry.start()
+        return run
+
+    def _stay_hungry(self, path: Path) -> None:
+        until_then, number = time.monotonic() + HUNGRY, 0
+        while time.monotonic() < until_then:
+            fill(path.with_suffix(f".{number}"))
+            number += 1
+
+
 def test_what_fills_a_disk_does_not_take_the_room_in_which_a_run_is_marked_as_failed(
-    small_disk: Mount, home: Path
+    small_disk: Mount, home: Path, tmp_path: Path
 ) -> None:
     small_disk("size=16m")
-    store = RunStore()
-    run = store.create("vessels", find_experiment("vessels").config(recipe="quick").as_values())
-    store.claim(run.id)
-    keep_reserve()
-    with sqlite3.connect(home / "mlflow.db") as database:
-        database.execute("pragma wal_checkpoint(truncate)")  # else what it has of room for changes may suffice
-    fill(home / "filler")
-    with pytest.raises(MlflowException, match="full"):
-        store.create("vessels", run.config)
-    hungry = threading.Thread(target=fill, args=(home / "more",))  # takes what is given back while it lasts
-    hungry.start()
-    assert _end(store, run, FAILED, "It did not go well.") == FAILED
-    hungry.join()
-    assert store.get(run.id).reason == "It did not go well."
+    store = FillingStore()
+    gone = str(tmp_path / "gone")
+    run = store.create("vessels", find_experiment("vessels").config(recipe="quick", data=gone).as_values())
+    assert work(store, run.id) == FAILED
+    store.hungry.join()
     assert store.get(run.id).state == "failed"
+    assert gone in store.get(run.id).reason
 
 
-def test_a_home_that_cannot_be_written_starts_nothing(small_disk: Mount, home: Path, drive: Path) -> None:
+def test_a_home_that_cannot_be_written_starts_nothing(
+    small_disk: Mount, home: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     small_disk("size=64m")
     small_disk("remount,ro")
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="FOVEA_HOME"):
         RunStore()
-    words = [sys.executable, "-m", "core", "train", "vessels", "--recipe", "quick", "--data", str(drive)]
-    said = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
-    assert said.returncode == 2
-    assert len(said.stderr.strip().splitlines()) == 1
-    assert str(home) in said.stderr
+    assert main(["train", "vessels", "--recipe", "quick", "--data", str(drive)]) == 2
+    told = capsys.readouterr()
+    assert (told.out, len(told.err.strip().splitlines())) == ("", 1)
+    assert str(home) in told.err
 
 
 @pytest.mark.parametrize("harm", ["vanish", "rot"])
 def test_pictures_that_vanish_or_rot_in_the_midst_of_a_run_end_it_in_words(
-    harm: str, tmp_path: Path, drive: Path
+    harm: str, tmp_path: Path, drive: Path, synthetic_sets: SyntheticSets
 ) -> None:
-    store, folder, pets = RunStore(), tmp_path / "pets", find_experiment("pets")
-    pets.make_data(folder, n=20, seed=1)
-    changes = {"epochs": 5000, "size": 96, "batch_size": 8, "width": 0.0625, "precision": "fp32",
+    store, pets = RunStore(), find_experiment("pets")
+    folder = synthetic_sets.copy("pets", tmp_path / "pets", n=20, seed=1, halved=True)
+    changes = {"epochs": 5000, "size": 64, "batch_size": 8, "width": 0.0625, "precision": "fp32",
                "memory_format": "contiguous"}  # fmt: skip
     run = launch(store, "pets", pets.config(arm="unet", recipe="quick", data=str(folder), changes=changes))
     behind = start(store, drive, epochs=1)
@@ -171,7 +188,7 @@ def test_a_state_that_a_crash_cut_short_is_said_and_the_best_weights_stay(home: 
     behind = start(store, drive, epochs=1)
     dead = ended(store, run)
     assert dead.status == FAILED
-    assert dead.reason == f"{state} is damaged, so this run cannot go on; start it anew."
+    assert str(state) in dead.reason
     assert load_card(store.folder(run.id) / "checkpoint/best")["epoch"] >= 1
     assert ended(store, behind).status == FINISHED
 
@@ -179,16 +196,17 @@ def test_a_state_that_a_crash_cut_short_is_said_and_the_best_weights_stay(home: 
 class TrackingServer:
     """MLflow's own server, which can go away and come back."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, tables: Path) -> None:
         self.folder, self.port = folder, port
         self.process: subprocess.Popen[bytes] | None = None
+        self.folder.mkdir()
+        shutil.copyfile(tables, self.folder / "server.db")
 
     @property
     def uri(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def come(self) -> None:
-        self.folder.mkdir(exist_ok=True)
         words = ["--backend-store-uri", f"sqlite:///{self.folder}/server.db", "--artifacts-destination",
                  str(self.folder / "artifacts"), "--port", str(self.port), "--workers", "1"]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
@@ -212,30 +230,33 @@ class TrackingServer:
 
 
 @pytest.fixture
-def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrackingServer]:
+def tracking(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrackingServer]:
     from tests.e2e.serving import free_port
 
-    server = TrackingServer(tmp_path / "tracking", free_port())
+    server = TrackingServer(tmp_path / "tracking", free_port(), empty_store)
     server.come()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     yield server
     server.go()
 
 
-def test_a_tracking_server_that_goes_away_for_half_a_minute_costs_nothing(
-    tracking: TrackingServer, drive: Path
+@pytest.mark.parametrize("seconds", [2.0, pytest.param(30.0, marks=pytest.mark.exhaustive)])
+def test_a_tracking_server_that_goes_away_costs_no_point_and_the_training_does_not_wait_for_it(
+    seconds: float, tracking: TrackingServer, drive: Path
 ) -> None:
     store = RunStore()
     run = start(store, drive, epochs=5000, patches=64)
     until(store, run.id, lambda each: each.progress.epoch >= 2)
     tracking.go()
     gone = time.time()
-    time.sleep(AWAY)
-    tracking.come()
+    time.sleep(seconds)
+    tracking.come()  # which takes some seconds more
     back = time.time()
     until(store, run.id, lambda each: (each.beat or 0) > back and each.progress.epoch >= 3)
     store.request_stop(run.id)
     assert ended(store, run).state == "stopped"
     points = store.history(run.id, "step/loss")
     assert [step for step, _, _ in points] == list(range(1, len(points) + 1))
-    assert any(gone < each[2] < back for each in points), "it trained on while nobody took its numbers"
+    meanwhile = [each[2] for each in points if gone < each[2] < back]
+    assert meanwhile, "it trained on while nobody took its numbers"
+    assert max(meanwhile) - min(meanwhile) > 0.8 * (back - gone), "all the time"

@@ -8,7 +8,7 @@ import pytest
 from core.cli import main
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.paths import home
+from core.paths import data_folder, home, logs_folder, tried_folder
 from core.runs import slots
 from core.runs.control import extend, resume
 from core.runs.run import FINISHED, KILLED, Run
@@ -31,6 +31,10 @@ def ended(store: RunStore, state: int, status: str = FINISHED) -> Run:
         path.write_bytes(bytes(size))
     store.finish(run.id, status, "done")
     return store.get(run.id)
+
+
+def size_of_database() -> int:
+    return sum(each.stat().st_size for each in home().glob("mlflow.db*"))
 
 
 def test_the_rule_lets_the_oldest_states_go_and_never_the_best_weights(store: RunStore) -> None:
@@ -58,26 +62,30 @@ def test_the_rule_counts_days_from_the_end(store: RunStore) -> None:
 def test_a_run_whose_state_is_gone_never_begins_anew_in_the_place_of_going_on(store: RunStore) -> None:
     stopped, finished = ended(store, 10, KILLED), ended(store, 10)
     assert clean(store, Settings(keep_days=1), now=2e10) == 20
-    for act in (lambda: resume(store, stopped.id), lambda: extend(store, finished.id, 3)):
-        with pytest.raises(UserError, match="was cleaned away"):
-            act()
+    with pytest.raises(UserError, match=stopped.short_id):
+        resume(store, stopped.id)
+    with pytest.raises(UserError, match=finished.short_id):
+        extend(store, finished.id, 3)
     assert store.get(stopped.id).status == KILLED
     assert store.get(finished.id).config["epochs"] == CONFIG["epochs"]
 
 
 def test_what_lies_on_the_disk_is_counted(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {each.title: each.size for each in measure_disk(store)}  # other tests share this home
+    assert [each.size for each in measure_disk(store) if each.size] == [size_of_database()]
+    store.delete(ended(store, 1 * KIB).id)
     ended(store, 5 * KIB)
-    (home() / "cache").mkdir(exist_ok=True)
-    (home() / "cache/some.array").write_bytes(bytes(7 * KIB))
-    sizes = {each.title: each.size for each in measure_disk(store)}
-    assert sizes["Best weights"] - before["Best weights"] == 10 * KIB
-    assert sizes["States to go on with"] - before["States to go on with"] == 5 * KIB
-    assert sizes["Decoded pictures and features"] - before["Decoded pictures and features"] == 7 * KIB
-    assert sizes["Curves and settings of runs"] > 100 * KIB
+    for number, folder in enumerate((home() / "cache", tried_folder(), data_folder(), logs_folder())):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "some.file").write_bytes(bytes((20 + number) * KIB))
+    deleted, best, state = 11 * KIB, 10 * KIB, 5 * KIB
+    shares = measure_disk(store)
+    assert [each.size for each in shares if each.size] == [
+        size_of_database(), 23 * KIB, 22 * KIB, 21 * KIB, 20 * KIB, deleted, best, state,
+    ]  # fmt: skip
+    assert len({each.title for each in shares}) == len(shares)
     assert main(["disk", "--json"]) == 0
-    assert {each["title"]: each["bytes"] for each in json.loads(capsys.readouterr().out)}.keys() == sizes.keys()
-    (home() / "cache/some.array").unlink()
+    told = json.loads(capsys.readouterr().out)
+    assert [(each["title"], each["bytes"]) for each in told] == [(each.title, each.size) for each in shares]
 
 
 def test_the_clean_command_names_before_it_removes(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,17 +2,18 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.paths import PROJECT
 from core.runs import store as store_module
 from core.runs.liveness import identify, this_process
 from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Progress
 from core.runs.store import RunStore
+from tests.runs.processes import await_end, begin
 
 CONFIG = find_experiment("vessels").config(recipe="quick").as_values()
 
@@ -48,7 +49,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(store: RunStore) -> None:
 
 @pytest.mark.parametrize("unknown", ["", "zzzz", "0" * 32])
 def test_an_unknown_run_is_one_sentence(store: RunStore, unknown: str) -> None:
-    with pytest.raises(UserError, match="lists them"):
+    with pytest.raises(UserError, match="core runs"):
         store.get(unknown)
 
 
@@ -63,7 +64,7 @@ def test_a_stop_is_a_request_that_the_next_heartbeat_brings(store: RunStore) -> 
 def test_an_ended_run_cannot_be_stopped(store: RunStore) -> None:
     run_id = started(store)
     store.finish(run_id, FINISHED, "done")
-    with pytest.raises(UserError, match="already ended"):
+    with pytest.raises(UserError, match=run_id[:8]):
         store.request_stop(run_id)
 
 
@@ -72,7 +73,7 @@ def test_a_run_is_taken_once(store: RunStore) -> None:
     try:
         run = store.create("vessels", CONFIG)
         store.name_worker(run.id, identify(psutil.Process(sleeper.pid)))
-        with pytest.raises(UserError, match="already worked on"):
+        with pytest.raises(UserError, match=str(sleeper.pid)):
             store.claim(run.id)
     finally:
         sleeper.kill()
@@ -93,7 +94,6 @@ def test_a_dead_worker_is_found_by_its_silence(store: RunStore, monkeypatch: pyt
     store.log_path(run_id).write_text("the last line\n")
     run = store.get(run_id)
     assert run.status == FAILED
-    assert "died" in run.reason
     assert "the last line" in run.reason
 
 
@@ -124,18 +124,16 @@ def test_runs_are_listed_newest_first_by_experiment(store: RunStore) -> None:
     assert store.runs(slug="another") == []
 
 
-def test_a_new_home_can_be_opened_by_several_processes_at_once(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "new"))
-    program = "from core.runs.store import RunStore; print(RunStore().runs())"
-    started = [
-        subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    assert [process.communicate()[0].strip() for process in started] == ["[]"] * 3
+def test_a_new_home_can_be_opened_by_several_processes_at_once(tmp_path: Path) -> None:
+    told = [tmp_path / f"{number}.json" for number in range(3)]
+    started = [begin(["runs", "--json"], each, tmp_path / "exit", FOVEA_HOME=str(tmp_path / "new")) for each in told]
+    for each in started:
+        await_end(each)
+    assert [each.read_text().splitlines()[-1] for each in told] == ["[]"] * 3
 
 
 def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "file" / "home"))
-    with pytest.raises(UserError, match="set FOVEA_HOME"):
+    with pytest.raises(UserError, match="FOVEA_HOME"):
         RunStore()

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +21,9 @@ from core.studies.comparison import Rows
 from core.studies.conclusion import conclude
 from core.studies.costs import costs_of, pareto_front
 from core.studies.report import write_report
-from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
+from core.studies.study import Study, extend_study, open_study, plan, studies
 from core.studies.subject import subject_of_study
 from core.studies.templates import find_template, templates
-from tests.runs.test_worker import TINY
-from tests.small_drive import make_small_drive
 
 SKIPS = find_template("reconstruction-skips")
 
@@ -80,27 +79,29 @@ def test_a_plan_goes_seed_by_seed_and_sets_what_it_is_told() -> None:
         (4, 0.5, "with-skips"), (4, 0.5, "no-skips"), (4, 1.0, "with-skips"), (4, 1.0, "no-skips"),
     ]  # fmt: skip
     assert {each.epochs for each in configs} == {2}
-    with pytest.raises(UserError, match="at most 200"):
+    with pytest.raises(UserError, match="200"):
         plan(SKIPS, seeds=range(300))
 
 
 def test_a_wrong_name_gets_a_hint(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", "pets-encoder"]) == 2
-    assert "did you mean pets-encoders?" in capsys.readouterr().err
+    assert "pets-encoders" in capsys.readouterr().err
     assert main(["study", "pets-encoders-01234567"]) == 2
-    assert "There is no study" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "pets-encoders-01234567" in told
+    assert "study list" in told
 
 
 def test_wrong_words_are_said_in_a_sentence(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
     study = record(store, seeds=1)
     for words, said in (
-        (["study", "pets-encoders", "--seeds", "-1"], "at least 1"),
-        (["study", study.id, "--html", "/no/such/place.html"], "there is no such folder"),
-        (["study", "pets-encoders", "--share", "2"], "share was given as 2"),
+        (["study", "pets-encoders", "--seeds", "-1"], ("seeds", "-1")),
+        (["study", study.id, "--html", "/no/such/place.html"], ("/no/such/place.html",)),
+        (["study", "pets-encoders", "--share", "2"], ("share", "2", "0.001")),
     ):
         assert main(words) == 2, words
         told = capsys.readouterr().err.strip().splitlines()[-1]
-        assert said in told
+        assert all(each in told for each in said), told
 
 
 def test_a_study_is_its_runs_and_says_what_comes_of_them(store: RunStore) -> None:
@@ -113,7 +114,9 @@ def test_a_study_is_its_runs_and_says_what_comes_of_them(store: RunStore) -> Non
     found = conclude(study.sides, "val", lambda run: rows_of(store, run))
     (claim,) = found.claims
     assert claim.verdict.difference == pytest.approx(1.0)
-    assert "is better than" in claim.said
+    assert claim.verdict.is_decided
+    assert claim.said.index(claim.second) < claim.said.index(claim.first), "the better one is named first"
+    assert all(side.name in claim.said for side in study.sides)
     assert [len(each) for each in found.means] == [3, 3]
 
 
@@ -135,9 +138,7 @@ def test_what_is_missing_is_said_beside_the_verdict(store: RunStore) -> None:
     for run in (late, broken):
         store.join_study(run.id, study.id, "val")
     study = open_study(store, study.id)
-    assert study.caveat == (
-        "This may still change: 1 of 6 runs have not ended yet; 1 of 6 runs were stopped or failed and are left out."
-    )
+    assert re.findall(r"\d+", study.caveat) == ["1", "6", "1", "6"], "one has not ended, one is left out"
     found = conclude(study.sides, "val", lambda run: rows_of(store, run))
     assert study.caveat in html.unescape(write_report(store, subject_of_study(study), found))
 
@@ -146,7 +147,8 @@ def test_a_run_that_was_prolonged_is_a_side_of_its_own(store: RunStore) -> None:
     study = record(store, seeds=2)
     store.set_epochs(study.runs[0].id, 99)
     sides = open_study(store, study.id).sides
-    assert [(side.name.partition(", ")[2], len(side.runs)) for side in sides] == [("", 1), ("99 epochs", 1), ("", 2)]
+    assert [("99" in side.name, len(side.runs)) for side in sides] == [(False, 1), (True, 1), (False, 2)]
+    assert len({side.name for side in sides}) == 3
 
 
 def test_sides_of_a_smaller_share_are_compared_with_their_like(store: RunStore) -> None:
@@ -154,8 +156,9 @@ def test_sides_of_a_smaller_share_are_compared_with_their_like(store: RunStore) 
     study = record(store, gap=-1.0, share=0.5)
     found = conclude(study.sides, "val", lambda run: rows_of(store, run))
     assert [round(each.verdict.difference, 3) for each in found.claims] == [1.0, -1.0]
-    assert "0.5 of the pictures" in found.claims[1].first
-    assert "0.5 of the pictures" in found.claims[1].second
+    assert ["0.5" in name for claim in found.claims for name in (claim.first, claim.second)] == [
+        False, False, True, True,
+    ]  # fmt: skip
 
 
 def test_a_report_opens_without_a_network_and_names_no_place(store: RunStore) -> None:
@@ -184,50 +187,9 @@ def test_costs_and_the_sides_that_none_beats(store: RunStore) -> None:
     assert (places.tolist(), low.tolist(), mean.tolist(), high.tolist()) == ([2, 3], [1, 2], [2, 3], [3, 4])
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("workers")
-def test_a_study_of_real_runs_is_trained_scored_concluded_extended_and_written_down(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_small_drive(tmp_path / "six", n=6, seed=3)
-    knobs = [f"--set={key}={value}" for key, value in (TINY | {"epochs": 1}).items()]
-    words = [
-        "study",
-        "vessels-recipes",
-        "--seeds",
-        "1",
-        "--data",
-        str(tmp_path / "six"),
-        *knobs,
-        "--split",
-        "test",
-        "--wait",
-    ]
-    words += ["--json"]
-    report, curves = tmp_path / "report.html", tmp_path / "curves.csv"
-    assert main([*words, "--html", str(report), "--csv", str(curves)]) == 0
-    first = json.loads(capsys.readouterr().out)
-    assert [each["name"] for each in first["sides"]] == ["reported", "improved"]
-    assert "train more seeds" in first["verdicts"][0]["said"]
-    assert "data:image/jpeg" in report.read_text()
-    assert "val/dice" in curves.read_text()
-    store = RunStore()
-    before = {run.id for run in store.runs()}
-    assert main(["study", first["study"], "--seeds", "1", "--wait", "--json"]) == 0
-    second = json.loads(capsys.readouterr().out)
-    assert [each["seeds"] for each in second["sides"]] == [[0, 1], [0, 1]]
-    assert second["verdicts"][0]["seeds"] == [2, 2]
-    again = open_study(store, first["study"])
-    assert before < {run.id for run in again.runs}
-    assert all((store.folder(run.id) / "scores" / f"test-epoch-{run.best_epoch}.json").exists() for run in again.runs)
-    configs = [find_experiment("vessels").read_config(run.config) for run in again.runs]
-    same = launch_study(store, again.template, configs)
-    assert {run.id for run in same.runs} == {run.id for run in again.runs}, "what was trained is not trained again"
-
-
 def test_no_more_runs_than_are_allowed_are_added(store: RunStore) -> None:
     study = record(store, seeds=1)
-    with pytest.raises(UserError, match="Add fewer seeds"):
+    with pytest.raises(UserError, match="200"):
         extend_study(store, study, 200)
 
 
@@ -246,8 +208,9 @@ def test_runs_that_did_not_finish_are_left_out(store: RunStore) -> None:
 
 def test_a_study_whose_data_changed_meanwhile_claims_nothing(store: RunStore) -> None:
     study = record(store, seeds=1)
+    assert conclude(study.sides, "val", lambda run: rows_of(store, run)).claims
     store.add_facts(study.runs[0].id, {"fingerprint": "other"})
-    with pytest.raises(UserError, match="different data"):
+    with pytest.raises(UserError):
         conclude(open_study(store, study.id).sides, "val", lambda run: rows_of(store, run))
 
 

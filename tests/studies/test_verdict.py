@@ -1,9 +1,11 @@
 """The statistics of a verdict, by simulation: how often it claims what is not so, how often its interval is right."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import ttest_rel, wilcoxon
+from scipy.stats import mannwhitneyu, t, ttest_rel, wilcoxon
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from core.studies.verdict import (
@@ -90,12 +92,17 @@ def test_an_area_is_scikit_learns_and_its_variance_delongs() -> None:
     areas = [roc_auc_score(wanted, each) for each in (first, second)]
     assert [area_under_roc(each, wanted) for each in (first, second)] == pytest.approx(areas)
     assert verdict.difference == pytest.approx(areas[1] - areas[0])
-    drawn = []
-    for _ in range(2000):  # a bootstrap within the classes
-        chosen = np.concatenate([rng.choice(np.flatnonzero(wanted == each), (wanted == each).sum()) for each in (0, 1)])
-        drawn.append(roc_auc_score(wanted[chosen], second[chosen]) - roc_auc_score(wanted[chosen], first[chosen]))
-    assert verdict.from_pictures == pytest.approx(np.var(drawn), rel=0.15)
-    with pytest.raises(ValueError, match="two or more of each"):
+    inside, outside = (
+        rng.choice(np.flatnonzero(wanted == each), (2000, (wanted == each).sum())) for each in (True, False)
+    )  # a bootstrap within the classes
+    drawn = [
+        mannwhitneyu(each[inside], each[outside], axis=1, method="asymptotic").statistic
+        / inside[0].size
+        / outside[0].size
+        for each in (first, second)
+    ]
+    assert verdict.from_pictures == pytest.approx(np.var(drawn[1] - drawn[0]), rel=0.15)
+    with pytest.raises(ValueError, match=r"\b1\b.*\b2\b"):
         compare_areas(first[:3], second[:3], [True, False, False])
 
 
@@ -117,7 +124,7 @@ def test_equal_scores_are_no_difference() -> None:
 
 
 def test_arms_on_other_pictures_are_refused() -> None:
-    with pytest.raises(ValueError, match="the same"):
+    with pytest.raises(ValueError, match="5 and 6"):
         compare_means(np.zeros((2, 5)), np.zeros((2, 6)))
 
 
@@ -135,13 +142,30 @@ def test_holm_corrects_the_smallest_the_most_and_keeps_the_order() -> None:
     assert correct_for_many([]) == []
 
 
-def test_it_says_whether_seeds_or_pictures_are_wanting() -> None:
+def is_settled(verdict: Verdict, *, seeds: int = 0, pictures: int = 0) -> bool:
+    """Say whether the difference would be decided with so many more, were all else as it is."""
+    by_seeds = verdict.from_seeds * max(verdict.seeds) / (max(verdict.seeds) + seeds)
+    by_pictures = verdict.from_pictures * verdict.pictures / (verdict.pictures + pictures)
+    return bool(abs(verdict.difference) >= t.ppf(0.975, 30) * np.sqrt(by_seeds + by_pictures))
+
+
+def test_it_says_how_many_more_seeds_or_pictures_would_settle_it() -> None:
+    def wanting(verdict: Verdict) -> tuple[str, int]:
+        said = say_what_would_settle(verdict)
+        (number,) = re.findall(r"\d[\d,]*", said)
+        return said.replace(number, "#"), int(number.replace(",", ""))
+
     rng = np.random.default_rng(3)
     few_seeds = compare_means(*simulate(rng, (3, 3), 2000, 0.1, 0.001, 0.02, 0.001, 0.02))
     assert not few_seeds.is_decided
-    assert "more seeds of each arm" in say_what_would_settle(few_seeds)
+    of_seeds, more = wanting(few_seeds)
+    assert is_settled(few_seeds, seeds=more)
+    assert not is_settled(few_seeds, seeds=more - 1)
     few_pictures = compare_means(*simulate(rng, (5, 5), 12, 0.1, 0.05, 0.0001, 0.0001, 0.02))
     assert not few_pictures.is_decided
-    assert "more pictures would probably settle it" in say_what_would_settle(few_pictures)
+    of_pictures, more = wanting(few_pictures)
+    assert is_settled(few_pictures, pictures=more)
+    assert not is_settled(few_pictures, pictures=more - 1)
+    assert of_seeds != of_pictures
     decided = compare_means(*simulate(rng, (5, 5), 400, 0.1, 0.01, 0.001, 0.001, 0.1))
     assert say_what_would_settle(decided) == ""
