@@ -1,4 +1,4 @@
-"""A real server with a home of its own, and a real browser."""
+"""Real servers and a real browser. What only looks or asks shares a server; what ends one has its own."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.e2e.serving import PATIENCE, Server, Tab
@@ -22,18 +22,39 @@ ARGUMENTS = [
 SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Server]:
+    """One server for all tests of this process that end none; its home fills with what they train."""
+    folder = tmp_path_factory.mktemp("shared-home")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    running = Server(folder).start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
-def server(home: Path) -> Iterator[Server]:
-    """A server of its own; what it said is shown where a test fails."""
+def server(home: Path, shared_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The shared server, whose home is the test's; where a test fails, what the server said meanwhile is shown."""
+    monkeypatch.setenv("FOVEA_HOME", str(shared_server.home))
+    before = shared_server.log.stat().st_size
+    yield shared_server
+    sys.stdout.write(shared_server.log.read_bytes()[before:].decode(errors="replace")[-4000:])
+    shared_server.end_runs()
+
+
+@pytest.fixture
+def own_server(home: Path) -> Iterator[Server]:
+    """A server for a test that ends it."""
     running = Server(home).start()
     yield running
     sys.stdout.write(running.log.read_text(errors="replace")[-4000:])
     running.stop()
-    running.kill_workers()
+    running.end_runs()
 
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playing:
         yield playing
 
@@ -53,24 +74,45 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture
-def open_tab(chromium: Browser, server: Server) -> Iterator[Callable[..., Tab]]:
-    """Return a function that opens a fresh window, with nothing remembered."""
-    contexts = []
+@pytest.fixture(scope="session")
+def window(chromium: Browser) -> BrowserContext:
+    """A window for all tests that may share what the browser has loaded; a tab in it begins with nothing chosen."""
+    return open_window(chromium)
 
-    def open_one(*, width: int = 1280, height: int = 800) -> Tab:
-        context = chromium.new_context(viewport={"width": width, "height": height})
-        context.set_default_timeout(1000 * PATIENCE)
-        contexts.append(context)
-        return Tab(context.new_page(), server)
+
+def open_window(chromium: Browser) -> BrowserContext:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(1000 * PATIENCE)
+    return context
+
+
+@pytest.fixture
+def open_tab(window: BrowserContext) -> Iterator[Callable[..., Tab]]:
+    """Return a function that opens a tab on a server, in the shared window."""
+    tabs: list[Tab] = []
+
+    def open_one(server: Server, *, width: int = 1280, height: int = 800) -> Tab:
+        page = window.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        tabs.append(Tab(page, server))
+        return tabs[-1]
 
     yield open_one
-    for context in contexts:
-        for page in context.pages:
-            sys.stdout.write(f"{page.url}\n{page.inner_text('body', timeout=5000)[:4000]}\n")
-        context.close()
+    for each in tabs:
+        each.show_end()
+        each.page.close()
 
 
 @pytest.fixture
-def tab(open_tab: Callable[..., Tab]) -> Tab:
-    return open_tab()
+def tab(open_tab: Callable[..., Tab], server: Server) -> Tab:
+    return open_tab(server)
+
+
+@pytest.fixture
+def stranger(chromium: Browser, server: Server) -> Iterator[Tab]:
+    """Another visitor: a window with nothing remembered."""
+    context = open_window(chromium)
+    opened = Tab(context.new_page(), server)
+    yield opened
+    opened.show_end()
+    context.close()

@@ -1,23 +1,38 @@
 """What the browser tests talk to: a server as a user starts it, and a tab that remembers what went wrong."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Locator, Page
 
+from core.errors import UserError
 from core.paths import PROJECT
+from core.runs.control import kill
+from core.runs.store import RunStore
 
 PATIENCE = 240.0
 """Seconds: a busy machine with two cores starts a server or a worker slowly."""
+POLL = 0.1
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Look again and again until something has happened."""
+    start = time.monotonic()
+    while not happened():
+        assert time.monotonic() - start < PATIENCE, "it did not happen in time"
+        time.sleep(POLL)
 
 
 @dataclass
@@ -65,12 +80,13 @@ class Server:
             self.process.wait(20)
             self.process = None
 
-    def kill_workers(self) -> None:
-        """End what this home's runs still train."""
-        for each in psutil.process_iter(["cmdline", "environ"]):
-            words, environ = each.info["cmdline"] or [], each.info["environ"] or {}
-            if "work" in words and environ.get("FOVEA_HOME") == str(self.home):
-                each.kill()
+    def end_runs(self) -> None:
+        """End what this home's runs still train, and what waits in its queue; the home must be the current one."""
+        store = RunStore()
+        for run in store.runs():  # the newest first: what waits would otherwise begin
+            if not run.is_final:
+                with suppress(UserError):  # it has just ended
+                    kill(store, run.id)
 
 
 def free_port() -> int:
@@ -101,3 +117,18 @@ class Tab:
     def open(self, path: str = "/") -> Page:
         self.page.goto(self.server.url + path)
         return self.page
+
+    def show_end(self) -> None:
+        """Print what is seen, for the report of a test that fails."""
+        with suppress(PlaywrightError):
+            sys.stdout.write(f"{self.page.url}\n{self.page.inner_text('body', timeout=5000)[:4000]}\n")
+
+
+def by_key(page: Page | Locator, key: str) -> Locator:
+    """Return what Streamlit drew under a key."""
+    return page.locator(f".st-key-{re.sub('[^a-zA-Z0-9_-]', '-', key)}")
+
+
+def settled(page: Page) -> None:
+    """Wait until Streamlit has drawn the whole page."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()

@@ -1,43 +1,72 @@
 """A study as a visitor makes it: from the question to the verdict, the swipe, the report and the link."""
 
-import subprocess
-import sys
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.paths import PROJECT
-from tests.e2e.serving import PATIENCE, Tab
+from core.experiments import find_experiment
+from core.inference.answers import load_answers
+from core.inference.feature_map import METHODS
+from core.runs.launcher import launch, wait
+from core.runs.run import FINISHED
+from core.runs.store import RunStore
+from core.studies.study import open_study
+from core.studies.templates import find_template
+from core.ui.feature_map import METHOD
+from core.ui.inspect_view import CALIBRATION, LOOKS, MAP
+from core.ui.report_view import REMARKS
+from core.ui.scoring import SPLITS
+from core.ui.study_view import DATA, PICTURES, RECIPE, SEEDS, SPLIT, TEMPLATE
+from core.ui.verdict_view import conclude_kept
+from tests.e2e.serving import Tab, by_key, wait_until
+from tests.synthetic_sets import SyntheticSets
 
 pytestmark = [
-    pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default"),
+    pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.filterwarnings("default"),
 ]  # fmt: skip
-expect.set_options(timeout=1000 * PATIENCE)
+QUESTION = find_template("reconstruction-skips")
+REMARK = "We keep the skips."
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).click()
+def choose(page: Page, key: str, option: str) -> None:
+    by_key(page, key).get_by_role("combobox").click()
     page.get_by_role("option", name=option).first.click()
 
 
-def fill(page: Page, label: str, value: str) -> None:
-    field = page.get_by_label(label, exact=True)
+def fill(page: Page, key: str, value: str) -> None:
+    field = by_key(page, key).locator("input")
     field.fill(value)
     field.press("Enter")
 
 
+def ask(page: Page, data: Path, seeds: int) -> None:
+    """Fill the form of a new study; it says how many runs each answer would make."""
+    start = by_key(page, "start-study").get_by_role("button")
+    choose(page, TEMPLATE, QUESTION.title)
+    expect(start).to_have_text(re.compile(rf"\b{QUESTION.seeds * len(QUESTION.lines)}\b"))
+    choose(page, f"{RECIPE}-{QUESTION.slug}", find_experiment(QUESTION.experiment).recipe("quick").title)
+    expect(page.get_by_text("--recipe quick")).to_be_visible()
+    fill(page, f"{SEEDS}-{QUESTION.slug}", str(seeds))
+    expect(start).to_have_text(re.compile(rf"\b{seeds * len(QUESTION.lines)}\b"))
+    fill(page, DATA, str(data))
+    expect(page.get_by_text(f"{data.name} --split")).to_be_visible()
+    choose(page, SPLIT, SPLITS["test"])
+    expect(page.get_by_text("--split test")).to_be_visible()
+    start.click()
+
+
 def swipe_and_go_back_an_epoch(page: Page) -> str:
     """Open the pictures, move the handle, and return the epoch before the last, which is shown then."""
-    page.get_by_role("tab", name="Pictures").click()
+    page.get_by_role("tab", name=PICTURES).first.click()
     handle = page.locator(".fovea-swipe input").first
     expect(handle).to_be_visible()
     handle.fill("80")
     left = page.locator(".fovea-swipe .first").first
     assert "inset(0" in left.evaluate("each => each.style.clipPath")
     assert "20%" in left.evaluate("each => each.style.clipPath")
-    epoch = page.get_by_role("slider", name="After epoch")
+    epoch = by_key(page, "swipe-epoch").get_by_role("slider")
     last = epoch.get_attribute("aria-valuetext")
     assert last
     epoch.press("ArrowLeft")
@@ -47,50 +76,52 @@ def swipe_and_go_back_an_epoch(page: Page) -> str:
     return moved
 
 
+@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 def test_a_question_becomes_a_verdict_a_report_and_a_link(
-    tab: Tab, open_tab: Callable[..., Tab], tmp_path: Path
+    seeds: int, tab: Tab, stranger: Tab, synthetic_sets: SyntheticSets
 ) -> None:
-    pictures = tmp_path / "twelve"
-    words = [sys.executable, "-m", "core", "data", "make", "reconstruction", "--out", str(pictures), "--n", "12"]
-    subprocess.run(words, cwd=PROJECT, check=True, capture_output=True)
-    page = tab.open("/compare")
-    choose(page, "Question", "With and without skips")
-    expect(page.get_by_text("6 runs of 2 sides")).to_be_visible()
-    choose(page, "Recipe", "Quick look")
-    expect(page.get_by_text("--recipe quick")).to_be_visible()
-    fill(page, "Seeds of each side", "2")
-    expect(page.get_by_text("4 runs of 2 sides")).to_be_visible()
-    fill(page, "Data", str(pictures))
-    expect(page.get_by_text("twelve --split")).to_be_visible()
-    choose(page, "Compare on", "Test split")
-    page.get_by_role("button", name="Start 4 runs").click()
-    expect(page.get_by_text("4 of 4 runs have ended")).to_be_visible()
-    verdict = page.get_by_text("2 seeds each, paired over").first
-    expect(verdict).to_be_visible()
-    said = verdict.inner_text()
+    page, store = tab.open("/compare"), RunStore()
+    ask(page, synthetic_sets.of("reconstruction", n=8, halved=True), seeds)
+    page.wait_for_url(re.compile(r"[?&]study="))
+    study = page.url.partition("study=")[2].partition("&")[0]
+    wait_until(lambda: open_study(store, study).is_over)
+    ended = open_study(store, study)
+    assert [run.status for run in ended.runs] == [FINISHED] * (seeds * len(QUESTION.lines))
+    wait_until(lambda: conclude_kept(store, ended.sides, "test") is not None)
+    found = conclude_kept(store, ended.sides, "test")
+    assert found
+    (claim,) = found.claims
+    assert claim.verdict.seeds == seeds
+    expect(page.get_by_text(claim.said)).to_be_visible()
     moved = swipe_and_go_back_an_epoch(page)
     with page.context.expect_page() as opened:
         page.locator('a[href*="/files/report"]:visible').click()
-    expect(opened.value.get_by_role("heading", name="What was found")).to_be_visible()
+    expect(opened.value.get_by_text(claim.said)).to_be_visible()
     expect(opened.value.locator("img[src^='data:image/jpeg']").first).to_be_visible()
+    opened.value.close()
     with page.expect_download() as curves:
         page.locator('a[href*="/files/curves"]:visible').click()
     assert "val/psnr" in Path(curves.value.path()).read_text()
-    other = open_tab().open(page.url.removeprefix(tab.server.url))
-    expect(other.get_by_text(said)).to_be_visible()
-    expect(other.get_by_role("tab", name="Pictures")).to_have_attribute("aria-selected", "true")
-    assert other.get_by_role("slider", name="After epoch").get_attribute("aria-valuetext") == moved
-    other = tab.open(f"/reports{page.url[page.url.index('?') :]}")
-    inside = other.frame_locator("iframe[src*='/files/report']")
-    expect(inside.get_by_text(said)).to_be_visible()
-    other.get_by_role("textbox", name="Remarks").fill("We keep the skips.")
-    other.get_by_role("textbox", name="Remarks").press("Control+Enter")
-    expect(inside.get_by_text("We keep the skips.")).to_be_visible()
-    with other.expect_download() as report:
-        other.locator('a[href*="save=yes"]:visible').click()
-    assert report.value.suggested_filename.endswith(".html")
-    assert "We keep the skips." in Path(report.value.path()).read_text()
+    other = stranger.open(page.url.removeprefix(tab.server.url))
+    expect(other.get_by_text(claim.said)).to_be_visible()
+    expect(other.get_by_role("tab", name=PICTURES).first).to_have_attribute("aria-selected", "true")
+    assert by_key(other, "swipe-epoch").get_by_role("slider").get_attribute("aria-valuetext") == moved
+    remark_on_the_report(tab.open(f"/reports{page.url[page.url.index('?') :]}"), claim.said)
     assert [each for each in tab.errors if "404" not in each] == []
+
+
+def remark_on_the_report(page: Page, said: str) -> None:
+    """See the verdict in the report, add a sentence to it, and save it."""
+    inside = page.frame_locator("iframe[src*='/files/report']")
+    expect(inside.get_by_text(said)).to_be_visible()
+    remarks = by_key(page, REMARKS).get_by_role("textbox")
+    remarks.fill(REMARK)
+    remarks.press("Control+Enter")
+    expect(inside.get_by_text(REMARK)).to_be_visible()
+    with page.expect_download() as report:
+        page.locator('a[href*="save=yes"]:visible').click()
+    assert report.value.suggested_filename.endswith(".html")
+    assert REMARK in Path(report.value.path()).read_text()
 
 
 def press_a_dot(page: Page) -> None:
@@ -106,38 +137,49 @@ def press_a_dot(page: Page) -> None:
     pytest.fail("there is no picture on the map")
 
 
-def test_a_cell_of_the_confusion_matrix_shows_its_pictures_and_the_epoch_moves(tab: Tab, tmp_path: Path) -> None:
-    pictures, core = tmp_path / "lungs", [sys.executable, "-m", "core"]
-    make = [*core, "data", "make", "chest", "--out", str(pictures), "--n", "120"]
-    train = [*core, "train", "chest", "--recipe", "quick", "--data", str(pictures), "--wait"]
-    for words in (make, train):
-        subprocess.run(words, cwd=PROJECT, check=True, capture_output=True)
-    page = tab.open("/inspect")
-    expect(page.get_by_text("Press a cell to see its pictures")).to_be_visible()
-    grid = page.get_by_test_id("stDataFrame").locator("canvas").first
+def test_a_cell_of_the_confusion_matrix_shows_its_pictures_and_the_epoch_moves(
+    tab: Tab, synthetic_sets: SyntheticSets
+) -> None:
+    store, chest = RunStore(), find_experiment("chest")
+    changes = {"epochs": 3, "size": 64}
+    config = chest.config(recipe="quick", data=str(synthetic_sets.of("chest", n=60)), changes=changes)
+    run = wait(store, launch(store, "chest", config).id)
+    assert run.status == FINISHED, run.reason
+    page = tab.open(f"/inspect?run={run.short_id}")
+    grid = by_key(page, f"confusion-{run.id}").locator("canvas").first
     expect(grid).to_be_visible()
     size = grid.bounding_box()
     assert size
     page.mouse.click(size["x"] + size["width"] / 2, size["y"] + 53)
-    expect(page.get_by_text("pictures of NORMAL taken for NORMAL")).to_be_visible()
-    expect(page.get_by_test_id("stImage").locator("img").first).to_be_visible()
-    page.get_by_role("slider", name="After epoch").press("Home")
-    expect(page.get_by_text("right after epoch 1.")).to_be_visible()
-    assert "epoch=1" in page.url
-    page.get_by_role("tab", name="Calibration").click()
-    expect(page.get_by_text("Calibration error")).to_be_visible()
-    page.get_by_role("tab", name="Map of features").click()
-    page.get_by_text("t-SNE", exact=True).click()
-    expect(page.get_by_text("Only who is near whom means something")).to_be_visible()
-    feature_map = page.locator(".fovea-map")
-    expect(feature_map.locator("output")).to_have_text("epoch 1")
-    feature_map.get_by_role("checkbox", name="Pictures").check()
-    feature_map.get_by_role("button", name="Play").click()
-    expect(feature_map.locator("output")).not_to_have_text("epoch 1")
-    expect(feature_map.get_by_role("button", name="Play")).to_be_visible()  # it has come to the last epoch
+    normal = load_answers(store, run, run.best_epoch).of_cell(0, 0)
+    cell = page.locator("strong").filter(has_text=re.compile(rf"^{len(normal)}\b.*\bNORMAL\b.*\bNORMAL$"))
+    expect(cell).to_be_visible()
+    pictures = page.get_by_test_id("stImage").locator("img")
+    expect(pictures).to_have_count(min(12, len(normal)))
+    by_key(page, f"inspect-epoch-{run.id}").get_by_role("slider").press("Home")
+    page.wait_for_url(re.compile(r"epoch=1\b"))
+    page.get_by_role("tab", name=CALIBRATION).click()
+    expect(by_key(page, "inspect-calibration").locator(".js-plotly-plot")).to_be_visible()
+    show_the_map(page)
     press_a_dot(page)
-    expect(page.get_by_text("% sure; it is").first).to_be_visible()
-    page.get_by_text("Where it looks", exact=True).click()
-    expect(page.get_by_text("By the weights that are kept")).to_be_visible()
-    expect(page.get_by_test_id("stImage").locator("img").first).to_be_visible()
+    expect(pictures).to_have_count(1)
+    before = pictures.first.get_attribute("src")
+    by_key(page, LOOKS).locator("label").first.click()
+    expect(pictures.first).not_to_have_attribute("src", before or "")
+    expect(page.get_by_text(re.compile(rf"\b{run.best_epoch}\b")).last).to_be_visible()
     assert [each for each in tab.errors if "404" not in each] == []
+
+
+def show_the_map(page: Page) -> None:
+    """Open the map of features by t-SNE, with pictures, and play it from the first epoch to the last."""
+    page.get_by_role("tab", name=MAP).click()
+    by_key(page, METHOD).get_by_text(METHODS["tsne"], exact=True).click()
+    expect(page.locator("[class*='st-key-map-'][class*='-tsne']")).to_be_visible()
+    feature_map = page.locator(".fovea-map")
+    shown, play = feature_map.locator("output"), feature_map.locator(".play")
+    expect(shown).to_have_text(re.compile(r"\b1$"))
+    waiting = play.inner_text()
+    feature_map.locator(".thumbs").check()
+    play.click()
+    expect(shown).not_to_have_text(re.compile(r"\b1$"))
+    expect(play).to_have_text(waiting)  # it has come to the last epoch

@@ -1,29 +1,33 @@
 """The demos beside the pages: one real call through the one port, and the page that waits for them."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from gradio_client import Client
+from gradio_client.exceptions import AppError
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
-from core.ui.server import LazyGradio
-from tests.e2e.serving import Server
+from core.ui.demo_frame import EMPTY
+from core.ui.server import WAITING, LazyGradio
+from tests.e2e.serving import PATIENCE, Server
 
-pytestmark = [pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default")]
+pytestmark = pytest.mark.filterwarnings("default")
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("browser")
 def test_a_program_can_call_a_demo_through_the_one_port(server: Server) -> None:
-    client = Client(f"{server.url}/gradio/", verbose=False, httpx_kwargs={"timeout": 90})
+    client = Client(f"{server.url}/gradio/", verbose=False, httpx_kwargs={"timeout": PATIENCE})
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert "/vessels" in named
-    with pytest.raises(Exception, match=r"(?i)picture"):
+    with pytest.raises(AppError, match=re.escape(EMPTY)):
         client.predict(None, "", 0.5, api_name="/vessels")
 
 
@@ -66,7 +70,7 @@ def test_a_browser_that_comes_too_early_is_told_to_wait_and_then_gets_the_demo()
     with TestClient(serve([], [])) as client:
         browser = {"Accept": "text/html"}
         first = client.get("/gradio/", headers=browser)
-        assert "Loading the demo" in first.text
+        assert first.text == WAITING
         assert client.get("/gradio/").text == "here"
         assert client.get("/gradio/", headers=browser).text == "here"
 
@@ -82,7 +86,7 @@ def test_a_demo_that_failed_to_start_is_tried_again() -> None:
 def test_a_browser_is_not_kept_waiting_for_a_demo_that_failed() -> None:
     with TestClient(serve([], ["no memory"]), raise_server_exceptions=False) as client:
         browser = {"Accept": "text/html"}
-        assert "Loading the demo" in client.get("/gradio/", headers=browser).text
-        while "Loading the demo" in (answer := client.get("/gradio/", headers=browser)).text:
+        assert client.get("/gradio/", headers=browser).text == WAITING
+        while (answer := client.get("/gradio/", headers=browser)).text == WAITING:
             time.sleep(0.01)
         assert answer.status_code == 500

@@ -13,7 +13,7 @@ from benchmarks.many_clients import CLOSE, EXPERIMENT, ask, build_model, differ,
 from core.paths import PROJECT
 from tests.e2e.serving import PATIENCE, Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.filterwarnings("default")]
 EYE = PROJECT / "assets" / "examples" / "vessels" / "drawn_1.jpg"
 
 
@@ -21,20 +21,21 @@ def connect(server: Server) -> Client:
     return Client(f"{server.url}/gradio/", verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
 
+@pytest.mark.parametrize(("count", "each"), [(3, 1), pytest.param(8, 2, marks=pytest.mark.exhaustive)])
 def test_each_client_gets_the_answer_to_its_own_picture_while_the_page_still_comes(
-    server: Server, tmp_path: Path
+    count: int, each: int, server: Server, tmp_path: Path
 ) -> None:
-    model, pictures = build_model(tmp_path / "model"), draw(tmp_path, 8)
+    model, pictures = build_model(tmp_path / "model"), draw(tmp_path, count)
     clients = [connect(server) for _ in pictures]
     known = [ask(clients[0], picture, model) for picture in pictures]
-    assert min(differ(known[0], each) for each in known[1:]) > 10 * CLOSE
+    assert min(differ(known[0], other) for other in known[1:]) > 10 * CLOSE
     with ThreadPoolExecutor(len(clients)) as pool:
         pairs = zip(clients, pictures, strict=True)
-        asked = pool.map(lambda pair: [ask(*pair, model) for _ in range(2)], pairs)
+        asked = pool.map(lambda pair: [ask(*pair, model) for _ in range(each)], pairs)
         assert httpx.get(server.url, timeout=PATIENCE).status_code == 200
         told = list(asked)
     for own, answers in zip(known, told, strict=True):
-        assert all(differ(own, each) <= CLOSE for each in answers)
+        assert all(differ(own, answer) <= CLOSE for answer in answers)
 
 
 def test_a_long_request_holds_up_no_other_experiment_and_who_waits_is_told_the_place(

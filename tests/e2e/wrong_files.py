@@ -8,21 +8,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.data.picture_formats.source import cut_short
 from core.data.synthetic_fundus import draw_fundus
 
 REFUSED = {
-    "text.png": "is text",
-    "cut.tif": "is cut short",
+    "text.png": "PPM/PGM",
+    "cut.tif": cut_short('"cut.tif"'),
     "huge.png": "20,000 × 20,000",
 }
+"""What the refusal of each tells: the kinds that are read, that the end is missing, its size."""
 READ = {
-    "deep.png": "16-bit",
+    "deep.png": "65535",
     "print.jpg": "CMYK",
-    "clear.png": "Transparent",
-    "turned.jpg": "turned",
-    "moving.gif": "The first of 3 frames",
+    "clear.png": "black",
+    "turned.jpg": "orientation 6",
+    "moving.gif": "3 frames",
     "plain.png": "",
 }
+"""What the note on each tells: from which numbers it was scaled, its colours, what it lies on, how it was turned."""
 
 
 def write_all(folder: Path) -> None:
