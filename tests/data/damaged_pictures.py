@@ -92,7 +92,7 @@ def damaged_pictures(count: int, seed: int = 0) -> Iterator[Damaged]:
         rng = np.random.default_rng([seed, number])
         own, way = endings[number % len(endings)], WAYS[number // len(endings) % len(WAYS)]
         content = whole[own]
-        if own.endswith(".gz") and number % 2:  # what lies inside is damaged in every second one
+        if own.endswith(".gz") and rng.random() < 0.5:  # what lies inside is damaged, or else the packing itself
             changed = gzip.compress(way(rng, gzip.decompress(content)), mtime=0)
         else:
             changed = way(rng, content)

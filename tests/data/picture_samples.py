@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.data.pictures import read_picture
 from core.errors import UserError
+from tests.data.sentences import assert_names
 
 HEIGHT, WIDTH = 40, 60
 
@@ -51,12 +52,18 @@ def refusal(source, **options):
     with pytest.raises(UserError) as caught:
         read_picture(source, **options)
     sentence = str(caught.value)
-    assert sentence.endswith(".")
-    assert "\n" not in sentence
+    assert_names(sentence)
     assert "Error" not in sentence
     assert "/tmp" not in sentence
     assert caught.value.__cause__ is None
     return sentence
+
+
+def only_note(picture, *values):
+    """The one note of a picture; it must be a sentence that shows these values."""
+    (note,) = picture.notes
+    assert_names(note, *values)
+    return note
 
 
 def frames(count):

@@ -1,13 +1,12 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from core.data.class_folders import write_class_folders
 from core.data.classified import open_classified
 from core.data.pictures import read_picture
 from core.data.raster import Pixels
-from core.errors import UserError
+from tests.data.sentences import refuses
 
 CLASSES = ("dark", "light")
 
@@ -37,6 +36,6 @@ def test_a_larger_set_begins_with_the_smaller_one(tmp_path: Path) -> None:
 
 
 def test_too_few_pictures_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="2 classes need at least 4"):
+    with refuses(3, 2, 4):
         write_class_folders(tmp_path / "set", _draw, CLASSES, n=3)
     assert not (tmp_path / "set").exists()

@@ -3,7 +3,7 @@ import pytest
 
 from core.data.colours import measure_colours
 from core.data.raster import Pixels
-from core.errors import UserError
+from tests.data.sentences import refuses
 
 
 def _pictures() -> list[Pixels]:
@@ -35,5 +35,5 @@ def test_channels_are_measured_apart() -> None:
 
 
 def test_no_picture_is_refused() -> None:
-    with pytest.raises(UserError, match="at least one"):
+    with refuses():
         measure_colours([])

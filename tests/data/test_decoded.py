@@ -15,6 +15,7 @@ from core.data.decoded import Framing, PicturesOnDemand, decode_all
 from core.data.kept_arrays import cache_size
 from core.data.raster import Pixels
 from core.errors import UserError
+from tests.data.sentences import refuses
 
 MODES = {"bilinear": v2.InterpolationMode.BILINEAR, "bicubic": v2.InterpolationMode.BICUBIC}
 SHAPES = [(97, 64), (64, 97), (300, 211), (211, 640), (40, 33), (56, 56), (48, 48), (32, 32), (700, 37)]
@@ -122,11 +123,10 @@ def test_a_very_long_picture_is_never_enlarged_as_a_whole() -> None:
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [((224, 200), "cannot be cut from a picture whose shorter side is 200"), ((0, 0), "A centre of 0 pixels"),
-     ((8, 8, "nearest"), "'nearest' was asked for; bilinear or bicubic")],
-)  # fmt: skip
-def test_impossible_framings_are_refused_in_one_sentence(given: tuple[int, int], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+    [((224, 200), (224, 200)), ((0, 0), (0,)), ((8, 8, "nearest"), ("'nearest'", "bilinear", "bicubic"))],
+)
+def test_impossible_framings_are_refused_in_one_sentence(given: tuple[int, int], said: tuple[object, ...]) -> None:
+    with refuses(*said):
         Framing(*given)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.data.label_tables import PictureIndex, read_label_table, write_predictions_csv
-from core.errors import UserError
+from tests.data.sentences import refuses
 
 
 def _write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -44,7 +44,7 @@ def test_a_table_of_something_else_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b'ID,Label\n"' + b"x" * 200_000 + b'",1\n'])
 def test_what_is_no_csv_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "train.csv").write_bytes(content)
-    with pytest.raises(UserError, match=r"^train\.csv is no CSV in UTF-8; save it again as CSV"):
+    with refuses("train.csv", "CSV", "UTF-8"):
         read_label_table(tmp_path / "train.csv")
 
 
@@ -66,14 +66,14 @@ def test_predictions_are_written_in_the_shape_of_the_template(tmp_path: Path, te
 
 def test_a_picture_without_prediction_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     template = _write(tmp_path / "test.csv", "ID,Label\na.png,\nb.png,\n")
-    with pytest.raises(UserError, match=r"1 of 2 pictures of test\.csv have no prediction, such as b\.png"):
+    with refuses(1, 2, "test.csv", "b.png"):
         write_predictions_csv(tmp_path / "out.csv", template, {"a.png": 1})
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_a_template_that_names_no_pictures_is_refused(tmp_path: Path) -> None:
     template = _write(tmp_path / "test.csv", "person,label\nx,1\n")
-    with pytest.raises(UserError, match=r"test\.csv names no pictures"):
+    with refuses("test.csv", "ID", "Label"):
         write_predictions_csv(tmp_path / "out.csv", template, {})
 
 

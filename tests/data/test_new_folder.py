@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.data.new_folder import fill_new_folder
-from core.errors import UserError
+from tests.data.sentences import refuses
 
 
 def test_the_folder_appears_when_all_is_written(tmp_path: Path) -> None:
@@ -38,13 +38,13 @@ def test_an_interrupted_writer_leaves_nothing_behind(tmp_path: Path, error: type
 
 def test_a_folder_that_holds_something_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="already holds something"), fill_new_folder(tmp_path):
+    with refuses(tmp_path), fill_new_folder(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "set").write_text("mine")
-    with pytest.raises(UserError, match="already holds something"), fill_new_folder(tmp_path / "set"):
+    with refuses(tmp_path / "set"), fill_new_folder(tmp_path / "set"):
         pass
     assert (tmp_path / "set").read_text() == "mine"

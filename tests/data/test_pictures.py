@@ -9,9 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from core.data.picture_formats.source import cut_short
 from core.data.pictures import PictureLimits, read_mask, read_picture
 from core.errors import UserError
-from tests.data.picture_samples import HEIGHT, KINDS, WIDTH, encoded, encoded_deep, frames, grey_tiff, refusal, scene
+from tests.data.picture_samples import (
+    HEIGHT,
+    KINDS,
+    WIDTH,
+    encoded,
+    encoded_deep,
+    frames,
+    grey_tiff,
+    only_note,
+    refusal,
+    scene,
+)
+from tests.data.sentences import assert_names
 
 LOSSLESS = {
     "PNG": {},
@@ -83,12 +96,12 @@ def test_every_anymap_is_read(content, light):
 def test_a_text_ppm_is_read_in_colour_and_its_depth_is_noted():
     picture = read_picture(b"P3 1 1 1000\n1000 500 0", limits=PictureLimits(min_side=1))
     assert picture.pixels.tolist() == [[[255, 128, 0]]]
-    assert picture.notes == ("16-bit colour was scaled from 0-1000 to 8 bit.",)
+    only_note(picture, "0-1000")
 
 
 @pytest.mark.parametrize("content", [b"P5 ", b"P5 20 20", b"P2 20 20 255 1 2 3", b"P4 20 20\n\x00", b"P6 20 20 255\n"])
 def test_an_anymap_without_all_its_samples_is_cut_short(content):
-    assert "is cut short" in refusal(content)
+    assert refusal(content, name="a.ppm") == cut_short('"a.ppm"')
 
 
 @pytest.mark.parametrize("content", [b"P2 20 20 255 one two", b"P2 20 20 99999 1", b"P2 20 20 0 1"])
@@ -104,22 +117,24 @@ def test_a_gzipped_ppm_is_read(tmp_path):
     path.write_bytes(gzip.compress(encoded(scene(), "PPM")))
     picture = read_picture(path)
     np.testing.assert_array_equal(picture.pixels, scene())
-    assert picture.notes == ("It was unpacked from gzip.",)
+    only_note(picture, "gzip")
 
 
 def test_a_gzip_bomb_is_refused_without_unpacking_it():
-    bomb = gzip.compress(bytes(30_000_000))
+    bomb = gzip.compress(bytes(30_000_000), compresslevel=1)
     tracemalloc.start()
-    assert "unpacks to more than 1.0 MiB" in refusal(bomb, limits=PictureLimits(max_bytes=2**20))
+    assert_names(refusal(bomb, limits=PictureLimits(max_bytes=2**20)), "1.0 MiB")
     assert tracemalloc.get_traced_memory()[1] < 8_000_000
     tracemalloc.stop()
 
 
 def test_damaged_or_nested_gzip_is_refused():
     packed = gzip.compress(encoded(scene(), "PPM"))
-    assert "is cut short" in refusal(packed[:-20])
-    assert "is a damaged gzip file" in refusal(packed[:12] + b"\xff\xff\xff" + packed[15:])
-    assert "gzip inside gzip" in refusal(gzip.compress(packed))
+    assert refusal(packed[:-20], name="a.gz") == cut_short('"a.gz"')
+    damaged, nested = refusal(packed[:12] + b"\xff\xff\xff" + packed[15:]), refusal(gzip.compress(packed))
+    assert "gzip" in damaged
+    assert "gzip" in nested
+    assert damaged != nested
 
 
 # Orientation
@@ -135,8 +150,10 @@ def test_exif_orientation_is_undone(kind, orientation):
     truth = np.array(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
     picture = read_picture(content)
     np.testing.assert_array_equal(picture.pixels, truth)
-    turned = f"It was turned upright, as its EXIF orientation {orientation} says."
-    assert picture.notes == ((turned,) if orientation > 1 else ())
+    if orientation > 1:
+        only_note(picture, "EXIF", orientation)
+    else:
+        assert picture.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +176,7 @@ def test_damaged_exif_is_ignored_in_silence(exif):
 def test_cmyk_comes_out_close_to_the_rgb_it_was_made_from(kind, most):
     picture = read_picture(encoded(Image.fromarray(scene()).convert("CMYK"), kind))
     assert np.abs(picture.pixels.astype(int) - scene()).max() <= most
-    assert picture.notes == ("CMYK colours were converted to RGB without their colour profile.",)
+    only_note(picture, "CMYK", "RGB")
 
 
 def without_adobe(jpeg):
@@ -180,10 +197,10 @@ def test_transparent_parts_are_laid_over_black_or_what_is_asked_for():
     picture = read_picture(encoded(rgba))
     assert picture.pixels[:10].max() == 0
     np.testing.assert_array_equal(picture.pixels[10:], scene()[10:])
-    assert picture.notes == ("Transparent parts were laid over black.",)
+    over_black = only_note(picture)
     red = read_picture(encoded(rgba), background=(255, 0, 0))
     assert (red.pixels[:10] == (255, 0, 0)).all()
-    assert red.notes == ("Transparent parts were laid over the colour (255, 0, 0).",)
+    assert only_note(red, "(255, 0, 0)") != over_black
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
@@ -209,8 +226,7 @@ def test_sixteen_bits_that_fill_their_range_are_divided_by_257(extension, channe
     light = scene() if channels == 3 else scene()[:, :, 0]
     picture = read_picture(encoded_deep(light.astype(np.uint16) * 257, extension))
     np.testing.assert_array_equal(picture.pixels, scene() if channels == 3 else np.dstack([light] * 3))
-    colour = "colour" if channels == 3 else "grey"
-    assert picture.notes == (f"16-bit {colour} was scaled from 0-65535 to 8 bit.",)
+    only_note(picture, "0-65535")
 
 
 @pytest.mark.parametrize("extension", [".png", ".tiff"])
@@ -220,7 +236,7 @@ def test_twelve_bits_in_sixteen_are_stretched_and_stay_in_order(extension):
     flat = picture.pixels[:, :, 0].ravel().astype(int)
     assert (np.diff(flat) >= 0).all()
     assert (flat[0], flat[-1]) == (0, 255)
-    assert picture.notes == ("16-bit grey was scaled from its own range 12-4095 to 8 bit.",)
+    only_note(picture, "12-4095")
 
 
 @pytest.mark.parametrize("extension", [".png", ".tiff"])
@@ -249,7 +265,7 @@ def test_signed_values_such_as_hounsfield_units_are_stretched():
     grey = np.linspace(-1000, 3000, 400).round().astype("<i2").reshape(20, 20)
     picture = read_picture(grey_tiff(grey, "<"))
     assert (picture.pixels.min(), picture.pixels.max()) == (0, 255)
-    assert "its own range -1000-3000" in picture.notes[0]
+    only_note(picture, "-1000-3000")
 
 
 def test_floating_point_is_scaled_and_nan_becomes_black_with_a_note():
@@ -258,10 +274,9 @@ def test_floating_point_is_scaled_and_nan_becomes_black_with_a_note():
     picture = read_picture(grey_tiff(grey, "<"))
     assert picture.pixels[5, 5].tolist() == picture.pixels[6, 6].tolist() == [0, 0, 0]
     assert picture.pixels[-1, -1, 0] == 255
-    assert picture.notes == (
-        "Floating-point grey was scaled from 0-1 to 8 bit.",
-        "2 samples that are no numbers (NaN or infinite) were taken as black.",
-    )
+    scaled, missing = picture.notes
+    assert_names(scaled, "0-1")
+    assert_names(missing, 2, "NaN")
 
 
 def test_floating_point_of_any_size_passes_without_overflow():
@@ -273,7 +288,7 @@ def test_floating_point_of_any_size_passes_without_overflow():
 
 
 def test_a_picture_of_nan_alone_is_refused():
-    assert "holds no numbers" in refusal(grey_tiff(np.full((20, 20), np.nan, "<f4"), "<"))
+    assert "NaN" in refusal(grey_tiff(np.full((20, 20), np.nan, "<f4"), "<"))
 
 
 def test_a_constant_sixteen_bit_picture_is_not_divided_by_zero():
@@ -283,16 +298,13 @@ def test_a_constant_sixteen_bit_picture_is_not_divided_by_zero():
 # Frames
 
 
-@pytest.mark.parametrize(
-    ("kind", "options", "word"),
-    [("GIF", {}, "frames"), ("PNG", {}, "frames"), ("WEBP", {"lossless": True}, "frames"), ("TIFF", {}, "pages")],
-)
-def test_the_first_of_several_frames_is_used_with_a_note(kind, options, word):
+@pytest.mark.parametrize(("kind", "options"), [("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})])
+def test_the_first_of_several_frames_is_used_with_a_note(kind, options):
     several = frames(7)
     picture = read_picture(encoded(several[0], kind, save_all=True, append_images=several[1:], **options))
     alone = read_picture(encoded(several[0], kind, **options))
     assert np.abs(picture.pixels.astype(int) - alone.pixels).max() <= 40
-    assert picture.notes == (f"The first of 7 {word} is used.",)
+    only_note(picture, 7)
 
 
 def test_a_tiff_whose_pages_run_in_a_circle_ends():
@@ -357,5 +369,6 @@ def test_a_black_mask_is_off_everywhere_and_a_white_one_on(tmp_path):
 def test_a_damaged_mask_is_refused(tmp_path):
     path = Path(tmp_path / "mask.png")
     path.write_bytes(KINDS["PNG"][:50])
-    with pytest.raises(UserError, match=r'"mask\.png" is cut short'):
+    with pytest.raises(UserError) as caught:
         read_mask(path)
+    assert str(caught.value) == cut_short('"mask.png"')

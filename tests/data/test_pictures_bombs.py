@@ -11,12 +11,13 @@ from PIL import Image
 
 from core.data.pictures import PictureLimits, read_picture
 from tests.data.picture_samples import HEIGHT, KINDS, WIDTH, encoded, grey_tiff, png_chunk, png_of, refusal, scene
+from tests.data.sentences import assert_names
 
 # Bombs
 
 
 def test_a_picture_of_20000_by_20000_is_refused_by_its_header():
-    pack = zlib.compressobj()
+    pack = zlib.compressobj(1)
     rows = b"".join(pack.compress(bytes(2501)) for _ in range(20_000)) + pack.flush()
     bomb = png_of(20_000, 20_000, rows, depth=1)
     tracemalloc.start()
@@ -25,7 +26,7 @@ def test_a_picture_of_20000_by_20000_is_refused_by_its_header():
     assert time.perf_counter() - started < 0.5
     assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
-    assert "20,000 × 20,000 pixels (400,000,000) and at most 50,000,000 are allowed" in sentence
+    assert_names(sentence, '"bomb.png"', "20,000 × 20,000", "400,000,000", "50,000,000")
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "PPM", "WebP", "TIFF", "JPEG"])
@@ -47,24 +48,23 @@ def test_every_kind_is_refused_by_its_header_when_it_says_it_is_huge(kind):
         for tag in (256, 257):
             place = content.index(struct.pack("<HHI", tag, 4, 1))
             content[place + 8 : place + 12] = struct.pack("<I", 60000)
-    assert "and at most 50,000,000 are allowed" in refusal(bytes(content))
+    assert_names(refusal(bytes(content)), "50,000,000")
 
 
 def test_pillows_own_wall_holds_above_larger_limits():
-    assert f"at most {Image.MAX_IMAGE_PIXELS:,}" in refusal(
-        b"P6 60000 60000 255\n", limits=PictureLimits(max_pixels=10**12)
-    )
+    sentence = refusal(b"P6 60000 60000 255\n", limits=PictureLimits(max_pixels=10**12))
+    assert_names(sentence, f"{Image.MAX_IMAGE_PIXELS:,}")
 
 
 def test_a_gif_frame_larger_than_its_screen_counts():
     content = bytearray(KINDS["GIF"])
     place = content.index(b"," + bytes(4) + struct.pack("<HH", WIDTH, HEIGHT))
     content[place + 5 : place + 9] = b"\xff" * 4
-    assert "65,535 × 65,535 pixels" in refusal(bytes(content))
+    assert_names(refusal(bytes(content)), "65,535 × 65,535")
 
 
 def test_huge_text_in_a_png_is_never_unpacked():
-    text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(50_000_000)))
+    text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(50_000_000), 1))
     content = png_of(20, 20, zlib.compress(bytes(21 * 20)), before=text)
     tracemalloc.start()
     assert read_picture(content).pixels.shape == (20, 20, 3)
@@ -99,10 +99,10 @@ def test_bytes_and_sides_beyond_the_limits_are_refused(tmp_path):
     path = tmp_path / "large.png"
     path.write_bytes(bytes(3 * 2**20))
     limits = PictureLimits(max_bytes=2**20)
-    sentence = '"large.png" has 3.0 MiB and at most 1.0 MiB are allowed'
-    assert sentence in refusal(path, limits=limits)
-    assert sentence in refusal(path.read_bytes(), name="large.png", limits=limits)
-    assert "60 × 12 pixels and each side needs at least 16" in refusal(encoded(scene(12, 60)))
+    sentence = refusal(path, limits=limits)
+    assert_names(sentence, '"large.png"', "3.0 MiB", "1.0 MiB")
+    assert refusal(path.read_bytes(), name="large.png", limits=limits) == sentence
+    assert_names(refusal(encoded(scene(12, 60))), "60 × 12", 16)
 
 
 def test_a_very_long_picture_within_the_limits_is_read():

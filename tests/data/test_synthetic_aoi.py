@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.data import synthetic_aoi
 from core.data.pictures import read_picture
 from core.data.synthetic_aoi import CLASSES, draw_inspection, write_aoi
 from core.data.synthetic_defects import add_chips, add_line, add_particles, add_void, build_marks
 from core.data.synthetic_surface import Scene, build_scene
-from core.errors import UserError
 from tests.data.cues import cue_accuracy, picture_cues
 
 SEEDS = range(12)
@@ -23,11 +21,21 @@ def _draw(seed: int, label: int) -> NDArray[np.uint8]:
     return draw_inspection(np.random.default_rng(seed), label)
 
 
-def _changes(seed: int, label: int) -> NDArray[np.bool_]:
-    """Where a picture differs from the same part without a defect, both brought to one exposure and freed of grain."""
-    sound, defect = (cv2.GaussianBlur(_draw(seed, k).astype(np.float32), (0, 0), 0.8) for k in (0, label))
-    gain = float(np.median(sound / np.maximum(defect, 1.0)))
-    return np.abs(sound - gain * defect) > 0.12 * sound.mean()
+@pytest.fixture(scope="module")
+def changes() -> dict[int, list[NDArray[np.bool_]]]:
+    """By label and seed: where a picture differs from the same part without a defect.
+
+    Both are brought to one exposure and freed of grain.
+    """
+    found: dict[int, list[NDArray[np.bool_]]] = {label: [] for label in range(1, len(CLASSES))}
+    for seed in SEEDS:
+        sound, *defects = (
+            cv2.GaussianBlur(_draw(seed, label).astype(np.float32), (0, 0), 0.8) for label in range(len(CLASSES))
+        )
+        for label, defect in enumerate(defects, start=1):
+            gain = float(np.median(sound / np.maximum(defect, 1.0)))
+            found[label].append(np.abs(sound - gain * defect) > 0.12 * sound.mean())
+    return found
 
 
 def _scene(seed: int) -> tuple[np.random.Generator, Scene]:
@@ -43,8 +51,13 @@ def _rows(path: Path) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("aoi") / "set"
-    write_aoi(folder, n=64, seed=5)
+    write_aoi(folder, n=36, seed=5)
     return folder
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [_scene(seed)[1] for seed in range(40)]
 
 
 def test_the_same_seed_draws_the_same_pixels() -> None:
@@ -63,24 +76,30 @@ def test_a_picture_is_grey_and_224_pixels_wide() -> None:
 
 
 @pytest.mark.parametrize("label", range(1, len(CLASSES)))
-def test_a_defect_is_seen_and_covers_a_small_part_of_its_picture(label: int) -> None:
-    changed = np.array([_changes(seed, label).mean() for seed in SEEDS])
+def test_a_defect_is_seen_and_covers_a_small_part_of_its_picture(
+    changes: dict[int, list[NDArray[np.bool_]]], label: int
+) -> None:
+    changed = np.array([each.mean() for each in changes[label]])
     assert (changed > 0.0005).mean() > 0.9
     assert changed.max() < 0.08
 
 
-def test_the_classes_hide_in_all_global_numbers() -> None:
-    """A classifier that counts and averages but does not look stays near chance, 0.167; measured on 2,000: 0.167."""
-    labels = np.arange(480) % len(CLASSES)
+@pytest.mark.parametrize("count", [240, pytest.param(480, marks=pytest.mark.exhaustive)])
+def test_the_classes_hide_in_all_global_numbers(count: int) -> None:
+    """A classifier that counts and averages but does not look stays near chance, 0.167; measured on 2,000: 0.167.
+
+    Of 240 pictures chance alone gives 0.167 ± 0.024; a single class that shows gives 0.33.
+    """
+    labels = np.arange(count) % len(CLASSES)
     cues = np.stack([picture_cues(_draw(seed, label)) for seed, label in enumerate(labels.tolist())])
     assert cue_accuracy(cues, labels) < 0.22
 
 
 @pytest.mark.parametrize(("label", "vertical"), [(2, False), (3, True)])
-def test_a_line_runs_along_its_axis(label: int, vertical: bool) -> None:
+def test_a_line_runs_along_its_axis(changes: dict[int, list[NDArray[np.bool_]]], label: int, vertical: bool) -> None:
     long = 0
-    for seed in SEEDS:
-        rows, columns = np.nonzero(_changes(seed, label))
+    for changed in changes[label]:
+        rows, columns = np.nonzero(changed)
         along, across = (rows, columns) if vertical else (columns, rows)
         long += len(rows) > 0 and np.ptp(along) > 2.5 * np.ptp(across)
     assert long >= 0.9 * len(SEEDS)
@@ -123,7 +142,7 @@ def test_a_void_is_a_hole_and_a_particle_is_a_bump() -> None:
 
 
 def test_chips_change_the_outline_near_the_edge_and_nothing_else() -> None:
-    for seed in range(60):
+    for seed in range(24):
         rng, scene = _scene(seed)
         marks = build_marks()
         add_chips(rng, scene, marks)
@@ -135,14 +154,14 @@ def test_chips_change_the_outline_near_the_edge_and_nothing_else() -> None:
         assert not marks.relief.any()
 
 
-def test_every_picture_shows_an_edge_of_the_part() -> None:
-    beyond = np.array([(_scene(seed)[1].measure() < 0).mean() for seed in range(40)])
+def test_every_picture_shows_an_edge_of_the_part(scenes: list[Scene]) -> None:
+    beyond = np.array([(scene.measure() < 0).mean() for scene in scenes])
     assert beyond.min() > 0.03
     assert beyond.max() < 0.6
 
 
-def test_edges_lie_on_all_four_sides() -> None:
-    assert {_scene(seed)[1].edges[0].side for seed in range(40)} == {0, 1, 2, 3}
+def test_edges_lie_on_all_four_sides(scenes: list[Scene]) -> None:
+    assert {scene.edges[0].side for scene in scenes} == {0, 1, 2, 3}
 
 
 def test_write_aoi_makes_the_layout_of_the_report(written: Path) -> None:
@@ -159,7 +178,7 @@ def test_write_aoi_makes_the_layout_of_the_report(written: Path) -> None:
         names = [name for name, _ in rows[1:]]
         assert names == [f"{part}_{number:05d}.png" for number in range(len(names))]
         assert set(names) == {path.name for path in (written / f"{part}_images").iterdir()}
-    assert len(train) + len(test) - 2 == 64
+    assert len(train) + len(test) - 2 == 36
 
 
 def test_the_labels_of_the_test_part_are_in_the_truth_alone(written: Path) -> None:
@@ -184,35 +203,13 @@ def test_a_file_holds_the_picture_of_its_label(written: Path) -> None:
 
 
 def test_a_smaller_set_is_the_beginning_of_a_larger_one(written: Path, tmp_path: Path) -> None:
-    write_aoi(tmp_path / "few", n=40, seed=5)
+    write_aoi(tmp_path / "few", n=18, seed=5)
     for path in (tmp_path / "few").rglob("*.*"):
         whole = (written / path.relative_to(tmp_path / "few")).read_bytes()
         assert whole.startswith(path.read_bytes())
 
 
 def test_another_seed_orders_the_labels_otherwise(written: Path, tmp_path: Path) -> None:
-    write_aoi(tmp_path / "other", n=30, seed=6)
-    assert _rows(tmp_path / "other" / "train.csv")[1:] != _rows(written / "train.csv")[1:25]
-
-
-def test_fewer_than_twelve_pictures_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="at least 12"):
-        write_aoi(tmp_path / "set", n=11)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="already holds something"):
-        write_aoi(tmp_path, n=12)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> NDArray[np.uint8]:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(synthetic_aoi, "draw_inspection", stop)
-    with pytest.raises(KeyboardInterrupt):
-        write_aoi(tmp_path / "set", n=12)
-    assert list(tmp_path.iterdir()) == []
+    write_aoi(tmp_path / "other", n=12, seed=6)
+    other = _rows(tmp_path / "other" / "train.csv")[1:]
+    assert other != _rows(written / "train.csv")[1 : 1 + len(other)]

@@ -6,7 +6,6 @@ from PIL import Image
 
 from core.data.blots import load_blot, open_blots
 from core.data.synthetic_blots import Blot, draw_blot, write_blots
-from core.errors import UserError
 from core.metrics.blots import find_lanes
 
 PLACES = ("template1", "template2", "target")
@@ -80,12 +79,3 @@ def test_a_blot_depends_on_the_seed_and_its_number_alone(tmp_path: Path) -> None
         first = (tmp_path / "few" / place / "0002.png").read_bytes()
         assert first == (tmp_path / "more" / place / "0002.png").read_bytes()
         assert first != (tmp_path / "other" / place / "0002.png").read_bytes()
-
-
-def test_too_few_blots_or_a_folder_that_is_taken_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="at least 2"):
-        write_blots(tmp_path / "blots", n=1)
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "file").touch()
-    with pytest.raises(UserError, match="already holds something"):
-        write_blots(tmp_path / "taken", n=2)

@@ -13,7 +13,7 @@ from core.data.landcover import CLASSES, UNKNOWN, load_landcover, open_landcover
 from core.data.synthetic_fields import render_octaves, shade
 from core.data.synthetic_land import SCENES, WATER, lay_out_land
 from core.data.synthetic_landcover import Tile, draw_tile, write_landcover
-from core.errors import UserError
+from tests.data.sentences import refuses
 
 
 def _draw(number: int, *, side: int = 128, seed: int = 0) -> Tile:
@@ -23,7 +23,7 @@ def _draw(number: int, *, side: int = 128, seed: int = 0) -> Tile:
 
 @pytest.fixture(scope="module")
 def tiles() -> list[Tile]:
-    return [_draw(number) for number in range(40)]
+    return [_draw(number) for number in range(24)]
 
 
 def test_the_same_seed_draws_the_same_pixels() -> None:
@@ -38,7 +38,7 @@ def test_different_seeds_draw_different_country() -> None:
     assert not np.array_equal(one.image, other.image)
 
 
-@pytest.mark.parametrize("side", [64, 97, 200, 512])
+@pytest.mark.parametrize("side", [64, 97, pytest.param(200, marks=pytest.mark.exhaustive), 512])
 def test_every_kind_of_country_can_be_drawn_at_other_sizes(side: int) -> None:
     scenes = SCENES if side < 512 else SCENES[:1]
     for number, scene in enumerate(scenes):
@@ -57,7 +57,7 @@ def test_all_covers_take_a_fair_share(tiles: list[Tile]) -> None:
     assert 0.005 < shares[UNKNOWN] < 0.1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.exhaustive) for seed in (1, 2))])
 def test_twenty_tiles_hold_all_seven_labels(seed: int) -> None:
     found = np.concatenate([_draw(number, side=64, seed=seed).labels.ravel() for number in range(20)])
     assert set(np.unique(found)) == {*range(len(CLASSES)), UNKNOWN}
@@ -69,7 +69,7 @@ def test_most_tiles_hold_several_covers(tiles: list[Tile]) -> None:
 
 def test_what_is_unknown_lies_under_white_clouds(tiles: list[Tile]) -> None:
     cloudy = [tile for tile in tiles if (tile.labels == UNKNOWN).any()]
-    assert len(cloudy) == 6
+    assert len(cloudy) == 4
     for tile in cloudy:
         hidden = tile.labels == UNKNOWN
         assert tile.image[hidden].mean() > tile.image[~hidden].mean() + 40
@@ -125,7 +125,7 @@ def _accuracy(tiles: list[Tile], *, texture: bool) -> float:
 
 
 def test_colour_alone_does_not_tell_the_cover_and_texture_helps() -> None:
-    tiles = [_draw(number, side=192, seed=5) for number in range(40)]
+    tiles = [_draw(number, side=192, seed=5) for number in range(30)]
     by_colour, by_texture = _accuracy(tiles, texture=False), _accuracy(tiles, texture=True)
     assert by_colour < 0.7
     assert by_texture > by_colour + 0.12
@@ -165,24 +165,8 @@ def test_a_picture_is_a_jpeg_of_the_asked_size(tmp_path: Path) -> None:
         assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (80, 80))
 
 
-def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="already holds something"):
-        write_landcover(tmp_path, n=2)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-@pytest.mark.parametrize(("n", "side", "words"), [(1, 64, "at least 2"), (2, 63, "64 to 2048"), (2, 4096, "64 to")])
-def test_sizes_that_cannot_be_drawn_are_refused(tmp_path: Path, n: int, side: int, words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        write_landcover(tmp_path / "land", n=n, side=side)
-
-
-def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> Tile:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("core.data.synthetic_landcover.draw_tile", fail)
-    with pytest.raises(KeyboardInterrupt):
-        write_landcover(tmp_path / "land", n=2)
+@pytest.mark.parametrize("side", [63, 4096])
+def test_sizes_that_cannot_be_drawn_are_refused(tmp_path: Path, side: int) -> None:
+    with refuses(side, 64, 2048):
+        write_landcover(tmp_path / "land", n=2, side=side)
     assert list(tmp_path.iterdir()) == []

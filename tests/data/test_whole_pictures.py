@@ -14,7 +14,7 @@ from core.data.whole_pictures import (
     to_pixels,
     to_tensor,
 )
-from core.errors import UserError
+from tests.data.sentences import refuses
 
 
 def _pictures(count: int = 3, shape: tuple[int, int] = (40, 50)) -> list[Pixels]:
@@ -125,7 +125,7 @@ def test_a_square_is_turned_in_all_eight_ways_and_an_oblong_never_on_its_side() 
 
 
 def test_a_picture_that_is_smaller_than_a_cut_is_one_sentence() -> None:
-    with pytest.raises(UserError, match="cannot be cut from a picture that is 50×40"):
+    with refuses(41, "50×40", "keep_shape"):
         _dataset(_pictures(), patch=41)[0, 0]
 
 
