@@ -151,7 +151,7 @@ def test_another_networks_weights_are_refused() -> None:
 
 def test_gradients_in_bf16_go_the_way_they_go_in_fp32() -> None:
     torch.manual_seed(0)
-    network, images, labels = FCN32s(3, width=16, dropout=0.0), torch.randn(2, 3, 64, 64), torch.randint(3, (2, 64, 64))
+    network, images, labels = FCN32s(3, width=16, dropout=0.0), torch.randn(2, 3, 32, 32), torch.randint(3, (2, 32, 32))
     gradients = []
     for lower in (False, True):
         network.zero_grad()
