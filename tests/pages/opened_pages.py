@@ -15,7 +15,7 @@ from core.runs.store import RunStore
 
 ENTRY = PROJECT / "pages" / "main.py"
 installed_components = cache(manifest_scanner.scan_component_manifests)
-"""Each visit looks through all installed packages for components, which takes nine tenths of its time: once is enough."""
+"""Each visit looks through all installed packages for them, which takes nine tenths of its time: once is enough."""
 
 
 def open_page(name: str, *, session: dict[str, object] | None = None, **query: str | list[str]) -> AppTest:
