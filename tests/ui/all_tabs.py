@@ -1,43 +1,51 @@
-"""Every tab's own function, with a small network of random weights behind it."""
+"""Every tab's own function, as a program calls it, and with a small network of random weights behind it."""
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+
 from core.experiments import catalogue
-from core.ui.demos import build_demo
 from tests.inference.untrained import untrained
 
 SLIDERS = {"threshold": 0.5, "samples": 1}
+PICTURES = ("picture", "lanes", "bands")
 
 
-def handlers(models: Path) -> dict[str, Callable[[Path], tuple[Any, ...]]]:
+def functions(demo: gr.Blocks) -> dict[str, Callable[..., Any]]:
+    """Return the public functions by their names in the HTTP API."""
+    return {
+        str(each.api_name): each.fn
+        for each in demo.fns.values()
+        if each.api_visibility == "public" and each.fn is not None
+    }
+
+
+def ask(demo: gr.Blocks, slug: str, *given: Any) -> Any:
+    """Call a tab's function as its button does."""
+    return functions(demo)[slug](*given)
+
+
+def handlers(demo: gr.Blocks, models: Path) -> dict[str, Callable[[Path], tuple[Any, ...]]]:
     """Return what answers a picture's path, by the name of the function in the HTTP API.
 
     Args:
-        models: Where the networks are stored.
+        demo: The widgets.
+        models: Where the networks are stored, each when it is first asked.
     """
-    demo = build_demo()
-    functions = {str(each.api_name): each.fn for each in demo.fns.values() if each.api_visibility == "public"}
-    found: dict[str, Callable[[Path], tuple[Any, ...]]] = {}
-    for slug, experiment in catalogue().items():
-        model = untrained(slug, experiment.arms[0].slug, models / slug).name
-        function = functions[slug]
-        assert function is not None
-        names = list(inspect.signature(function).parameters)
 
-        def answer(path: Path, function: Any = function, names: list[str] = names, model: str = model) -> Any:
-            known = {**SLIDERS, "model": model}
-            pictures = {"picture": str(path), "lanes": str(path), "bands": str(path)}
-            return function(
-                **{name: {**known, **pictures}[name] for name in names if name in known or name in pictures}
-            )
+    @cache
+    def model_of(slug: str) -> str:
+        return untrained(slug, catalogue()[slug].arms[0].slug, models / slug).name
 
-        found[slug] = answer
+    def answer(slug: str, path: Path) -> Any:
+        known = {**SLIDERS, "model": model_of(slug), **dict.fromkeys(PICTURES, str(path))}
+        names = inspect.signature(functions(demo)[slug]).parameters
+        return functions(demo)[slug](**{name: known[name] for name in names if name in known})
 
-    def many(path: Path) -> Any:
-        return functions["batch"]([str(path)], "vessels", str(models / "vessels"))  # type: ignore[misc]
-
-    found["batch"] = many
+    found = {slug: lambda path, slug=slug: answer(slug, path) for slug in catalogue()}
+    found["batch"] = lambda path: ask(demo, "batch", [str(path)], "reconstruction", model_of("reconstruction"))
     return found
