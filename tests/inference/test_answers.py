@@ -98,6 +98,6 @@ def test_answers_of_every_epoch_are_kept_and_read_back(answers: Answers, home: P
     again = load_answers(store, run, 2)
     assert again.confusion().tolist() == answers.confusion().tolist()
     assert again.names.tolist() == answers.names.tolist()
-    assert again.classes == ("class 0", "class 1", "class 2")  # the data are gone, their names with them
-    with pytest.raises(UserError, match="kept no answers of epoch 3"):
+    assert [name.split()[-1] for name in again.classes] == ["0", "1", "2"]  # the data are gone, their names with them
+    with pytest.raises(UserError, match=rf"{run.short_id}.*\b3\b"):
         load_answers(store, run, 3)

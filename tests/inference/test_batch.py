@@ -38,8 +38,9 @@ def test_files_and_archives_give_a_row_each_and_one_bad_file_does_not_end_it(
     told = list(csv.DictReader(io.StringIO(render_table(rows))))
     names = [row["image"] for row in told]
     assert names == ["text.png", "left/eye.jpg", "../out.jpg", "right/eye.jpg", "left/eye.jpg.png", "drawn_1.jpg"]
-    assert "is text" in told[0]["error"]
-    assert "leads out of the archive" in told[2]["error"]
+    assert [row["image"] for row in told if row["error"]] == ["text.png", "../out.jpg"]
+    assert "text.png" in told[0]["error"]
+    assert "../out.jpg" in told[2]["error"]
     good = [row for row in told if not row["error"]]
     assert len({row["share"] for row in good}) == 1
     content = masks.close()
@@ -59,12 +60,12 @@ def test_an_archive_that_is_refused_as_a_whole_is_one_row(tmp_path: Path) -> Non
         packed.writestr("a.png", bytes(5000))
     refused, good = iterate_given([archive, PICTURE], ArchiveLimits(all_bytes=4000))
     assert refused.source is None
-    assert "unpacks to" in refused.refusal
+    assert "many.zip" in refused.refusal
     assert good.source == PICTURE
 
 
 def test_too_many_pictures_are_refused_before_the_first(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="3 pictures were given and at most 2"):
+    with pytest.raises(UserError, match=r"\b3\b.*\b2\b"):
         next(iterate_given([PICTURE] * 3, ArchiveLimits(most_members=2)))
 
 

@@ -51,11 +51,14 @@ def test_the_operating_threshold_finds_what_it_promises_of_the_held_back_picture
     assert own["positive"] == "PNEUMONIA"
 
 
-def test_a_sentence_says_on_which_side_of_the_threshold_an_answer_is() -> None:
+def test_it_is_said_on_which_side_of_the_threshold_an_answer_is_and_what_the_threshold_is_worth() -> None:
     own = Operating("PNEUMONIA", 0.4, 0.95, 0.8, 624)
-    assert "Pneumonia 41.0 %, which reaches the threshold of 40 %" in own.say(0.41)
-    assert "does not reach" in own.say(0.39)
-    assert "95 % of the pictures with pneumonia were found" in own.say(0.39)
+    reached, exactly, below = (own.say(prob) for prob in (0.41, 0.40, 0.39))
+    for said, value in ((reached, "41.0"), (exactly, "40.0"), (below, "39.0")):
+        assert all(each in said for each in (value, "40", "95", "80", "624"))
+        assert "pneumonia" in said.lower()
+    assert exactly.replace("40.0", "41.0") == reached
+    assert below.replace("39.0", "41.0") != reached
 
 
 def test_a_card_lets_a_task_answer_less_surely() -> None:

@@ -19,6 +19,7 @@ from core.inference.evaluation import evaluate
 from core.inference.kinds import load_predictor
 from core.inference.saving import save_prediction
 from core.inference.translation import HALVES, NO_NOISE, TranslationPredictor
+from tests.synthetic_sets import SyntheticSets
 
 TINY = {"width": 4, "levels": 3, "judge_width": 4, "precision": "fp32", "memory_format": "contiguous"}
 
@@ -112,18 +113,20 @@ def test_a_network_without_noise_draws_no_samples_and_says_so(quiet: Translation
 
 @pytest.mark.parametrize("samples", [-1, 17])
 def test_too_many_samples_are_one_sentence(noisy: TranslationPredictor, blot: Blot, samples: int) -> None:
-    with pytest.raises(UserError, match="from 0 to 16 is allowed"):
+    with pytest.raises(UserError, match=rf"{samples}\b.*\b0\b.*\b16\b"):
         noisy.predict_pair(_png(blot.layout), _png(blot.bands), samples=samples)
 
 
 def test_a_picture_that_holds_no_two_templates_is_one_sentence(quiet: TranslationPredictor) -> None:
-    with pytest.raises(UserError, match=r"64 × 64 pixels; .* twice as wide as high"):
+    with pytest.raises(UserError, match="64 × 64"):
         quiet.predict_file(_png(np.zeros((64, 64), np.uint8)))
 
 
 def test_a_template_that_is_squeezed_says_so(quiet: TranslationPredictor, blot: Blot) -> None:
     prediction = quiet.predict_pair(_png(blot.layout, blot.layout), _png(blot.bands))
-    assert prediction.notes == ("Template 1: It is 128×64 and was squeezed into a square.",)
+    (note,) = prediction.notes
+    assert all(value in note for value in ("1:", "128×64"))
+    assert "2:" in quiet.predict_pair(_png(blot.layout), _png(blot.bands, blot.bands)).notes[0]
 
 
 def test_a_prediction_is_said_survives_json_and_is_written(
@@ -133,7 +136,7 @@ def test_a_prediction_is_said_survives_json_and_is_written(
     values = json.loads(json.dumps(prediction.as_json(), allow_nan=False))
     assert (values["width"], values["height"], values["samples"]) == (64, 64, 2)
     assert values["lanes"] == prediction.lanes >= 3
-    assert f"64×64 pixels with {prediction.lanes} lanes" in prediction.say()
+    assert all(value in prediction.say() for value in ("64×64", str(prediction.lanes)))
     files = save_prediction(prediction, tmp_path, "a.png")
     assert set(files) == {"generated", "sample_1", "sample_2", "beside_templates"}
     np.testing.assert_array_equal(np.asarray(Image.open(files["generated"])), prediction.generated)
@@ -142,16 +145,17 @@ def test_a_prediction_is_said_survives_json_and_is_written(
     np.testing.assert_array_equal(beside[::4, 524::4, 0], prediction.generated)
 
 
-def test_evaluation_agrees_with_predicting_each_blot(quiet: TranslationPredictor, tmp_path: Path) -> None:
-    experiment = find_experiment("blots")
-    experiment.make_data(tmp_path / "set", n=12, seed=3)
-    found = evaluate(quiet.checkpoint, data=str(tmp_path / "set"), split="train", device="cpu")
+def test_evaluation_agrees_with_predicting_each_blot(
+    quiet: TranslationPredictor, synthetic_sets: SyntheticSets
+) -> None:
+    blots = synthetic_sets.of("blots")
+    found = evaluate(quiet.checkpoint, data=str(blots), split="train", device="cpu")
     errors = []
-    for item in open_blots(tmp_path / "set").items("train"):
+    for item in open_blots(blots).items("train"):
         templates = [np.asarray(Image.open(path)) for path in item.templates]
         drawn = quiet.predict(Picture(np.repeat(np.concatenate(templates, 1)[..., None], 3, 2), item.name, ()))
         errors.append(np.abs(drawn.generated / 127.5 - 1 - load_blot(item)[1][0]).mean())
-    assert len(found.per_picture) == len(errors) == 11
+    assert len(found.per_picture) == len(errors) > 3
     assert found.scores["l1"] == pytest.approx(np.mean(errors), abs=0.01)
     assert 0 <= found.scores["fake_accuracy"] <= 1
     assert found.human == {}

@@ -1,9 +1,6 @@
-"""Finished runs of random weights on drawn pictures: recorded as a worker records them, in a second."""
+"""Finished runs of random weights on synthetic pictures: recorded as a worker records them, in a second."""
 
-from functools import cache
 from pathlib import Path
-from shutil import copytree
-from tempfile import mkdtemp
 
 import torch
 
@@ -11,22 +8,30 @@ from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.runs.run import FINISHED, Run
 from core.runs.store import RunStore
+from tests.synthetic_sets import SyntheticSets
 
 EPOCH = 2
 
 
-@cache
-def _draw(slug: str) -> Path:
-    experiment, folder = find_experiment(slug), Path(mkdtemp()) / slug
-    experiment.make_data(folder, n=experiment.fewest_pictures)
-    return folder
+def record_trained(
+    store: RunStore, folder: Path, slug: str, *, arm: str = "", sets: SyntheticSets | None = None, **changes: object
+) -> Run:
+    """Return a run that has ended, with weights and the fingerprint of its data.
 
-
-def record_trained(store: RunStore, folder: Path, slug: str, *, arm: str = "", **changes: object) -> Run:
-    """Return a run that has ended, with weights and the fingerprint of data of its own in ``folder``."""
+    Args:
+        store: Gets the run.
+        folder: Of its data; a synthetic set is put there if it is not there yet.
+        slug: Of its experiment.
+        arm: Its default if empty.
+        sets: Gives the set, which is drawn anew without.
+        changes: Of knobs of the quick recipe.
+    """
     experiment = find_experiment(slug)
     if not folder.exists():
-        copytree(_draw(slug), folder)
+        if sets is None:
+            experiment.make_data(folder, n=experiment.fewest_pictures)
+        else:
+            sets.copy(slug, folder)
     config = experiment.config(arm=arm, recipe="quick", data=str(folder), changes=changes)
     run, setup = store.create(slug, config.as_values()), experiment.set_up(config)
     store.start(run.id)

@@ -5,22 +5,29 @@ from typing import Any
 
 import torch
 
+from core.config import RunConfig
 from core.data.traits import Traits
 from core.engine.checkpoint import load_card, save_checkpoint
 from core.experiments import find_experiment
 from core.experiments.classification import ClassificationExperiment
+from core.experiments.setup import Setup
 from core.inference.checkpoints import Checkpoint
 from core.models.gallery import SearchableNetwork
-from tests.experiments.test_every_arm import small_config
+from tests.experiments.short_runs import small_config
 
 
-def untrained(slug: str, arm: str, folder: Path) -> Checkpoint:
-    """A checkpoint of random weights, as small as the arm's knobs allow, whose batch statistics are not the start's."""
+def set_up_untrained(slug: str, arm: str) -> tuple[RunConfig, Setup[Any]]:
+    """Return the config and the setup of an arm, as small as its knobs allow, with a set that is nowhere."""
     experiment = find_experiment(slug)
     config = small_config(slug, arm, Path("/somewhere/private/set"))
     traits = Traits(("normal", "pneumonia"), (0.5,) * 3, (0.25,) * 3)
     kept = isinstance(experiment, ClassificationExperiment) or slug == "pets"
-    setup = experiment.set_up(config, traits if kept else None)
+    return config, experiment.set_up(config, traits if kept else None)
+
+
+def untrained(slug: str, arm: str, folder: Path) -> Checkpoint:
+    """A checkpoint of random weights, as small as the arm's knobs allow, whose batch statistics are not the start's."""
+    config, setup = set_up_untrained(slug, arm)
     torch.manual_seed(0)
     network = setup.build_network().eval()
     for module in network.modules():
