@@ -15,24 +15,24 @@ from core.experiments import find_experiment
 from core.runs.training import build_card
 from core.tasks.translation import SSIM
 from tests.engine.toy import MemoryRecorder
+from tests.messages import naming
+from tests.synthetic_sets import SyntheticSets
 
 BLOTS = find_experiment("blots")
 ARMS = [each.slug for each in BLOTS.arms]
+LEARNERS = {"pix2pix", "reported"}
+"""One for each pair of networks; the other arms differ from the reported one in a knob alone, as a test here shows."""
 TINY = {"width": 8, "levels": 3, "judge_width": 8, "batch_size": 2, "validation": 0.4, "epochs": 2}
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("set") / "drawn"
-    BLOTS.make_data(folder, n=10)
-    return folder
+def drawn(synthetic_sets: SyntheticSets) -> Path:
+    return synthetic_sets.of("blots", n=10)
 
 
-def _trainer(
-    drawn: Path, folder: Path, arm: str, *, stop_after: int | None = None, **changes: object
-) -> tuple[Trainer, MemoryRecorder]:
+def _trainer(drawn: Path, folder: Path, arm: str, **changes: object) -> tuple[Trainer, MemoryRecorder]:
     config = BLOTS.config(arm=arm, recipe="quick", data=str(drawn), changes=TINY | changes)
-    setup, recorder = BLOTS.set_up(config), MemoryRecorder(stop_after)
+    setup, recorder = BLOTS.set_up(config), MemoryRecorder()
     torch.manual_seed(config.seed)
     network = setup.build_network()
     trainer = Trainer(
@@ -90,10 +90,7 @@ def test_networks_have_the_sizes_that_are_said(arm: str, recipe: str, generator:
 
 
 def test_the_numbers_of_the_report_are_its_losses_the_last_ones_first() -> None:
-    told = {
-        (each.source.rpartition(", ")[0][-9:] + each.source[-8:], each.score): each.value for each in BLOTS.reported
-    }
-    assert len(told) == len(BLOTS.reported) == 10
+    assert len({(each.source, each.score) for each in BLOTS.reported}) == len(BLOTS.reported) == 10
     first = {each.score: each.value for each in reversed(BLOTS.reported)}
     assert first == {"loss_discriminator": 0.0683, "loss_generator": 3.522}
     assert {each.arm for each in BLOTS.reported} == {"reported"}
@@ -114,10 +111,13 @@ def test_the_line_in_the_chart_of_losses_is_where_neither_side_wins(recipe: str,
     blank = {"images": torch.zeros(1, 2, 64, 64), "target": torch.zeros(1, 1, 64, 64)}
     discriminator, _ = setup.build_task(network).losses(blank)
     assert discriminator.loss.item() == pytest.approx(balance)
-    assert BLOTS.loss_level == (pytest.approx(np.log(2), abs=1e-4), "ln 2: balance")
+    assert BLOTS.loss_level is not None
+    assert BLOTS.loss_level[0] == pytest.approx(np.log(2), abs=1e-4)
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize(
+    "arm", [pytest.param(each, marks=() if each in LEARNERS else pytest.mark.exhaustive) for each in ARMS]
+)
 def test_a_short_run_learns_and_can_be_used_again(drawn: Path, tmp_path: Path, arm: str) -> None:
     trainer, recorder = _trainer(drawn, tmp_path, arm, epochs=8, batch_size=1, l1_weight=100, learning_rate=5e-3)
     untrained = trainer.evaluate()
@@ -138,17 +138,6 @@ def test_a_short_run_learns_and_can_be_used_again(drawn: Path, tmp_path: Path, a
     assert set(card["validation"]) == set(BLOTS.score_titles)
 
 
-def test_a_resumed_run_ends_as_one_that_was_never_stopped(drawn: Path, tmp_path: Path) -> None:
-    whole, _ = _trainer(drawn, tmp_path / "whole", "pix2pix", epochs=3)
-    whole.fit()
-    _trainer(drawn, tmp_path / "torn", "pix2pix", epochs=3, stop_after=whole.steps_per_epoch + 1)[0].fit()
-    resumed, _ = _trainer(drawn, tmp_path / "torn", "pix2pix", epochs=3)
-    assert resumed.fit(resume=True).ending == "finished"
-    for name, part in whole.stepper.unwrapped().items():
-        for key, value in part.state_dict().items():
-            assert torch.equal(value, resumed.stepper.unwrapped()[name].state_dict()[key]), f"{name}.{key}"
-
-
 def test_only_training_blots_are_changed_at_random(drawn: Path) -> None:
     config = BLOTS.config(recipe="improved", data=str(drawn), changes=TINY)
     setup = BLOTS.set_up(config)
@@ -166,12 +155,12 @@ def test_only_training_blots_are_changed_at_random(drawn: Path) -> None:
 def test_a_run_that_held_nothing_back_has_no_validation_blots(drawn: Path) -> None:
     setup = BLOTS.set_up(BLOTS.config(data=str(drawn), changes=TINY | {"validation": 0}))
     assert list(setup.build_data(setup.build_network()).validation) == []
-    with pytest.raises(UserError, match="held nothing back"):
+    with pytest.raises(UserError, match=naming("test")):  # where else it can be evaluated
         setup.build_split("", "val")
 
 
 def test_a_generator_that_normalises_a_single_number_is_refused() -> None:
-    with pytest.raises(UserError, match="levels was given as 6 with batch_size 1"):
+    with pytest.raises(UserError, match=naming("levels", 6, "batch_size", 1, 5, 2)):
         BLOTS.config(arm="reported", changes={"levels": 6, "batch_size": 1})
     BLOTS.config(arm="pix2pix", changes={"levels": 6, "batch_size": 1})
     config = BLOTS.config(arm="reported", changes={"levels": 6, "batch_size": 2, "width": 2})

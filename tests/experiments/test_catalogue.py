@@ -15,6 +15,7 @@ from core.experiments.classification import ClassificationExperiment
 from core.experiments.classification_config import Way
 from core.experiments.experiment import Arm, Experiment
 from core.paths import PROJECT
+from tests.messages import naming
 
 PLANNED = {"aoi", "vessels", "reconstruction", "blots", "pets", "objects", "byol", "landcover", "chest"}
 
@@ -139,20 +140,21 @@ def test_changes_go_before_the_recipe_and_are_told(slug: str) -> None:
 @every_experiment
 @pytest.mark.parametrize("name", IDENTITY)
 def test_what_a_run_is_cannot_be_changed_as_a_knob(slug: str, name: str) -> None:
-    with pytest.raises(UserError, match=f"{name} is not a knob"):
+    with pytest.raises(UserError, match=naming(name)):
         find_experiment(slug).config(changes={name: "x"})
 
 
 @every_experiment
 def test_unknown_names_are_answered_with_the_known_ones(slug: str) -> None:
     experiment = find_experiment(slug)
-    with pytest.raises(UserError, match=f"no arm of {slug} called 'zzz'; choose one of "):
+    arms, recipes = (", ".join(each.slug for each in entries) for entries in (experiment.arms, experiment.recipes))
+    with pytest.raises(UserError, match=naming(slug, "zzz", arms)):
         experiment.config(arm="zzz")
-    with pytest.raises(UserError, match=f"no recipe of {slug} called 'quik'; did you mean quick\\?"):
+    with pytest.raises(UserError, match=naming(slug, "quik", "quick")):
         experiment.config(recipe="quik")
     stored = experiment.config().as_values()
-    for name in ("arm", "recipe"):
-        with pytest.raises(UserError, match=f"There is no {name} of"):
+    for name, known in (("arm", arms), ("recipe", recipes)):
+        with pytest.raises(UserError, match=naming(slug, "zzz", known)):
             experiment.read_config({**stored, name: "zzz"})
 
 
@@ -165,16 +167,16 @@ def test_a_stored_config_without_arm_and_recipe_means_the_first(slug: str) -> No
 
 
 def test_an_unknown_experiment_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"no experiment called 'vesels'; did you mean vessels\?"):
+    with pytest.raises(UserError, match=naming("vesels", "vessels")):
         find_experiment("vesels")
-    with pytest.raises(UserError, match=r"choose one of .*vessels"):
+    with pytest.raises(UserError, match=naming("zzz", ", ".join(catalogue()))):
         find_experiment("zzz")
 
 
 def test_two_files_cannot_claim_one_slug(monkeypatch: pytest.MonkeyPatch) -> None:
     twin = SimpleNamespace(EXPERIMENT=SimpleNamespace(slug="twin"))
     monkeypatch.setattr("core.experiments.importlib.import_module", lambda name: twin)
-    with pytest.raises(ValueError, match="two experiments are called twin"):
+    with pytest.raises(ValueError, match=naming("twin")):
         catalogue.__wrapped__()
 
 
@@ -203,7 +205,7 @@ def test_a_set_that_cannot_be_drawn_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_arms_that_have_no_way_are_told_at_once() -> None:
-    with pytest.raises(TypeError, match=r"Broken: arms are \['one'\], but ways are \['two'\]"):
+    with pytest.raises(TypeError, match=naming("Broken", "one", "two")):
         type(
             "Broken",
             (ClassificationExperiment,),

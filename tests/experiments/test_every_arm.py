@@ -1,94 +1,101 @@
-"""One contract for the whole catalogue: every arm builds, trains, is stopped and resumed, reloads, predicts, draws."""
+"""One contract for the whole catalogue: every arm builds, trains, reloads, predicts, draws; a run is resumed.
+
+By default one arm goes for each way through the code, and one run of each kind of task is interrupted; all of them in
+``make test-all``.
+"""
 
 import dataclasses
 import math
-from collections.abc import Iterator
+import shutil
+from collections.abc import Hashable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from core.config import RunConfig
 from core.data.classified import train_and_validation_by_class
 from core.data.pictures import Picture
+from core.data.traits import Traits
 from core.engine.checkpoint import load_card
-from core.engine.device import Compute
-from core.engine.trainer import Outcome, Trainer
 from core.experiments import catalogue, find_experiment
 from core.experiments.classification import ClassificationExperiment
-from core.experiments.setup import Setup
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import evaluate
 from core.inference.kinds import load_predictor
 from core.inference.saving import save_prediction
-from core.runs.training import build_card
-from tests.engine.toy import MemoryRecorder
-
-CPU = Compute("cpu", "fp32", "contiguous")
-SMALLEST = 64
-"""Side of the pictures, pixels, where an experiment has a knob for it that goes so low."""
-FEW = {"per_class": 4, "patches": 3, "diameter": 160}
-"""Values that make a run short, of knobs that only some experiments have."""
-
-every_arm = pytest.mark.parametrize(
-    ("slug", "arm"), [(slug, arm.slug) for slug, experiment in catalogue().items() for arm in experiment.arms]
-)
+from tests.experiments.short_runs import Trained, small_config, train
+from tests.synthetic_sets import SyntheticSets
 
 
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> "DrawnSets":
-    return DrawnSets(tmp_path_factory.mktemp("drawn"))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.function is test_an_arm_goes_the_whole_way:
+        metafunc.parametrize(("slug", "arm"), every_arm())
 
 
-class DrawnSets:
-    """The smallest synthetic set of each experiment, drawn when it is first asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def of(self, slug: str) -> Path:
-        place = self.folder / slug
-        if not place.exists():
-            experiment = find_experiment(slug)
-            experiment.make_data(place, n=experiment.fewest_pictures, seed=0)
-        return place
-
-
-def small_config(slug: str, arm: str, data: Path) -> RunConfig:
-    experiment = find_experiment(slug)
-    knobs = {each.name: each for each in experiment.config_type.knobs()}
-    changes: dict[str, Any] = {"epochs": 2, "precision": "fp32", "memory_format": "contiguous", "batch_size": 8}
-    changes |= {name: value for name, value in FEW.items() if name in knobs}
-    quick = experiment.config(arm=arm, recipe="quick", data=str(data)).as_values()
-    if quick.get("size", 0) > SMALLEST:
-        changes["size"] = max(SMALLEST, int(knobs["size"].low or 0))
-    return experiment.config(arm=arm, recipe="quick", data=str(data), changes=changes)
+@cache
+def every_arm() -> list[Any]:
+    """Return all arms of the catalogue; those that walk no new way through the code are exhaustive."""
+    walked, arms = set[Hashable](), []
+    for slug, experiment in catalogue().items():
+        for arm in experiment.arms:
+            ways = ways_of(slug, arm.slug)
+            new = arm is experiment.arms[0] or not ways <= walked
+            arms.append(pytest.param(slug, arm.slug, marks=() if new else pytest.mark.exhaustive))
+            walked |= ways
+    return arms
 
 
-def train(config: RunConfig, slug: str, folder: Path, *, stop_after: int | None = None) -> "Trained":
-    experiment = find_experiment(slug)
-    needed = experiment.prerequisite(config)
-    earlier = None if needed is None else train(needed, slug, folder / "earlier").folder / "best"
-    torch.manual_seed(config.seed)
-    setup = experiment.set_up(config)
-    network = setup.build_network()
-    setup.begin(network, earlier)
-    data, task = setup.build_data(network), setup.build_task(network)
-    recorder = MemoryRecorder(stop_after)
-    trainer = Trainer(
-        task, data, config, recorder, compute=CPU, folder=folder, card=build_card(setup, "test", {})
-    )  # fmt: skip
-    return Trained(setup, recorder, trainer.fit(resume=True), folder)
+def ways_of(slug: str, arm: str) -> set[Hashable]:
+    """Return what decides which code trains an arm: how it is set up and which parts move, and its network's layers."""
+    experiment, config = find_experiment(slug), small_config(slug, arm, Path("nowhere"))
+    setup = experiment.set_up(config, Traits(("normal", "pneumonia"), (0.5,) * 3, (0.25,) * 3))
+    with torch.device("meta"):
+        network = setup.build_network()
+    scope = tuple((name, moving_share(part)) for name, part in network.named_children())
+    layers = frozenset(type(layer) for layer in network.modules())
+    needs_another = experiment.prerequisite(config) is not None
+    return {(experiment.kind_of(arm), type(setup), type(network), scope, needs_another), layers}
 
 
-@dataclasses.dataclass
-class Trained:
-    setup: Setup[Any]
-    recorder: MemoryRecorder
-    outcome: Outcome
-    folder: Path
+def moving_share(part: nn.Module) -> str:
+    moving = {each.requires_grad for each in part.parameters()}
+    return {frozenset({True}): "all", frozenset({True, False}): "some"}.get(frozenset(moving), "none")
+
+
+def first_of_each_kind() -> list[Any]:
+    """Return the experiments; those whose first arm is of a kind that came before are exhaustive."""
+    first = {each.kind_of(each.arms[0].slug): slug for slug, each in reversed(catalogue().items())}
+    return [pytest.param(slug, marks=() if slug in first.values() else pytest.mark.exhaustive) for slug in catalogue()]
+
+
+class WholeRuns:
+    """Runs that nothing interrupted, each trained once: an epoch, and two of an experiment's first arm."""
+
+    def __init__(self, folder: Path, sets: SyntheticSets) -> None:
+        self.folder, self.sets = folder, sets
+        self.known: dict[tuple[str, str], Trained] = {}
+
+    def of(self, slug: str, arm: str) -> Trained:
+        if (slug, arm) not in self.known:
+            place = self.folder / f"{slug}-{arm}"
+            self.known[slug, arm] = train(self.config(slug, arm), slug, place, shared=self.folder)
+        return self.known[slug, arm]
+
+    def config(self, slug: str, arm: str) -> RunConfig:
+        config = small_config(slug, arm, self.sets.of(slug))
+        return config if arm == find_experiment(slug).arms[0].slug else dataclasses.replace(config, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, synthetic_sets: SyntheticSets) -> Iterator[WholeRuns]:
+    folder = tmp_path_factory.mktemp("runs")
+    yield WholeRuns(folder, synthetic_sets)
+    shutil.rmtree(folder)  # checkpoints of all arms are gigabytes
 
 
 def halves() -> Picture:
@@ -98,58 +105,55 @@ def halves() -> Picture:
     return Picture(soft.astype(np.uint8), "picture.png", ())
 
 
-def finite(values: dict[str, float]) -> Iterator[float]:
-    return (value for value in values.values() if math.isfinite(value))
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "slug", [slug for slug, each in catalogue().items() if isinstance(each, ClassificationExperiment)]
 )
-def test_the_fewest_pictures_have_every_class_in_every_part(slug: str, drawn: DrawnSets) -> None:
-    missing = parts_without_a_class(drawn.of(slug), find_experiment(slug))
+def test_the_fewest_pictures_have_every_class_in_every_part(slug: str, synthetic_sets: SyntheticSets) -> None:
+    missing = parts_without_a_class(synthetic_sets.of(slug), find_experiment(slug))
     assert not missing, f"{slug}: fewest_pictures is too low: {missing}; give a larger number"
 
 
-def parts_without_a_class(folder: Path, experiment: Any) -> list[str]:
-    """Return in words which class is missing from what is trained, validated or tested on."""
+def parts_without_a_class(folder: Path, experiment: Any) -> list[tuple[str, str]]:
+    """Return which class is missing from what is trained, validated or tested on: pairs of part and class."""
     found = experiment.open_folder(folder)
     training, held = train_and_validation_by_class(found, experiment.config(recipe="quick").validation)
     parts = {"training": training, "validation": held, "test": found.splits.get("test") or training}
     return [
-        f"no {name} in {part}"
+        (part, name)
         for part, items in parts.items()
         for label, name in enumerate(found.classes)
         if label not in {item.label for item in items}
     ]
 
 
-@pytest.mark.slow
-@every_arm
-def test_an_arm_goes_the_whole_way(slug: str, arm: str, drawn: DrawnSets, tmp_path: Path) -> None:
-    experiment, config = find_experiment(slug), small_config(slug, arm, drawn.of(slug))
-    stopped = train(config, slug, tmp_path / "run", stop_after=1)
-    assert stopped.outcome.ending == "stopped"
-    assert (tmp_path / "run" / "best" / "weights.safetensors").is_file()
+def test_by_default_every_experiment_kind_setup_and_network_has_an_arm_that_goes_the_whole_way() -> None:
+    chosen = {tuple(each.values) for each in every_arm() if not each.marks}
+    everything = {(slug, arm.slug) for slug, each in catalogue().items() for arm in each.arms}
+    assert chosen < everything
+    assert {slug for slug, _ in chosen} == set(catalogue())
+    assert set().union(*(ways_of(*each) for each in chosen)) == set().union(*(ways_of(*each) for each in everything))
 
-    done = train(config, slug, tmp_path / "run")
-    assert (done.outcome.ending, done.outcome.epoch) == ("finished", 2)
-    steps = [values for _, values in sorted(done.recorder.steps.items())]
+
+@pytest.mark.slow
+def test_an_arm_goes_the_whole_way(slug: str, arm: str, runs: WholeRuns, tmp_path: Path) -> None:
+    experiment, done = find_experiment(slug), runs.of(slug, arm)
+    epochs, steps = done.setup.config.epochs, done.recorder.steps.values()
+    assert (done.outcome.ending, done.outcome.epoch) == ("finished", epochs)
     assert steps
     assert all(math.isfinite(value) for values in steps for key, value in values.items() if key.startswith("loss"))
     assert experiment.monitor_of(arm) in done.outcome.best.scores
     assert set(done.outcome.best.scores) <= {*experiment.score_titles, *_recalls(done.outcome.best.scores)}
-    drawings = done.recorder.pictures[2]
+    drawings = done.recorder.pictures[epochs]
     assert drawings
     assert all(each.pixels.ndim == 3 and each.pixels.dtype == np.uint8 for each in drawings)
 
-    if answers := done.recorder.answers.get(2):
+    if answers := done.recorder.answers.get(epochs):
         assert answers["probs"].shape == (len(answers["names"]), answers["probs"].shape[1])
         assert len(answers["labels"]) == len(answers["names"])
 
-    folder = tmp_path / "run" / "best"
+    folder = done.folder / "best"
     checkpoint = Checkpoint("test", folder, load_card(folder))
-    again = evaluate(checkpoint, data=config.data, split="val", device="cpu")
+    again = evaluate(checkpoint, data=done.setup.config.data, split="val", device="cpu")
     assert len(again.per_picture) >= 1
     assert experiment.monitor_of(arm) in again.scores
     prediction = load_predictor(checkpoint, device="cpu").predict(halves())
@@ -166,17 +170,20 @@ def _recalls(scores: dict[str, float]) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slug", list(catalogue()))
-def test_a_resumed_run_ends_as_if_never_interrupted(slug: str, drawn: DrawnSets, tmp_path: Path) -> None:
+@pytest.mark.parametrize("slug", first_of_each_kind())
+def test_a_resumed_run_ends_as_if_never_interrupted(slug: str, runs: WholeRuns, tmp_path: Path) -> None:
     arm = find_experiment(slug).arms[0].slug
-    config = small_config(slug, arm, drawn.of(slug))
-    train(config, slug, tmp_path / "whole")
-    steps = max(train(dataclasses.replace(config, epochs=1), slug, tmp_path / "one").recorder.steps)
-    train(config, slug, tmp_path / "torn", stop_after=steps)
-    train(config, slug, tmp_path / "torn")
-    states = [torch.load(tmp_path / name / "last" / "state.pt", weights_only=True) for name in ("whole", "torn")]
+    config, whole = runs.config(slug, arm), runs.of(slug, arm)
+    stopped = train(config, slug, tmp_path, stop_after=1)
+    assert (stopped.outcome.ending, stopped.outcome.epoch) == ("stopped", 1)
+    assert (tmp_path / "best" / "weights.safetensors").is_file()
+    resumed = train(config, slug, tmp_path)
+    assert (resumed.outcome.ending, resumed.outcome.epoch) == ("finished", 2)
+    assert stopped.recorder.steps | resumed.recorder.steps == whole.recorder.steps
+    states = [torch.load(each.folder / "last" / "state.pt", weights_only=True) for each in (whole, resumed)]
     parts = [state["stepper"]["parts"] for state in states]
     assert parts[0].keys() == parts[1].keys()
     for name, tensors in parts[0].items():
         for key, tensor in tensors.items():
             assert torch.equal(tensor, parts[1][name][key]), f"{name}.{key}"
+    assert whole.outcome.best == resumed.outcome.best
