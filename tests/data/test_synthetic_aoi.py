@@ -84,7 +84,7 @@ def test_a_defect_is_seen_and_covers_a_small_part_of_its_picture(
     assert changed.max() < 0.08
 
 
-@pytest.mark.parametrize("count", [240, pytest.param(480, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("count", [240, pytest.param(480, marks=[pytest.mark.exhaustive, pytest.mark.slow])])
 def test_the_classes_hide_in_all_global_numbers(count: int) -> None:
     """A classifier that counts and averages but does not look stays near chance, 0.167; measured on 2,000: 0.167.
 

@@ -150,7 +150,7 @@ def test_twins_share_their_brightness(twins: list[tuple[Chest, Chest]]) -> None:
         assert abs(healthy.image.mean() - ill.image.mean()) < 1.5
 
 
-@pytest.mark.parametrize("side", [128, pytest.param(256, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("side", [128, pytest.param(256, marks=[pytest.mark.exhaustive, pytest.mark.slow])])
 def test_the_classes_hide_in_all_global_numbers(side: int) -> None:
     """A classifier that counts and averages but does not look stays near chance, 0.5; measured: 0.56 on 1,200.
 
