@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from setproctitle import getproctitle, setproctitle
 
 from core.runs.causes import note_exit
 from core.runs.liveness import identify
@@ -70,23 +71,24 @@ def preload() -> None:
     gc.freeze()  # a collection in a fork would otherwise touch, and so copy, all of these pages
 
 
-def serve(listener: socket.socket, path: Path, idle: float) -> Request | None:
+def serve(listener: socket.socket, path: Path, own: int, idle: float) -> Request | None:
     """Fork a process for each request.
 
     Args:
         listener: Bound to ``path``, ``SOCK_SEQPACKET``.
         path: When this file is gone, or another's, no further request is taken.
+        own: The inode that the file had when this process began; 0 where it was gone already.
         idle: Seconds without a request and without a child after which it ends.
 
     Returns:
         In a forked child, what it is to do; None in the server itself, at its end.
     """
-    own, children, last = _inode(path), dict[int, Path](), time.monotonic()
+    children, last = dict[int, Path](), time.monotonic()
     waking = _wake_at_the_end_of_children()
     while True:
         if _note_ends(children):
             last = time.monotonic()
-        retired = _inode(path) != own
+        retired = not own or _inode(path) != own
         if not children and (retired or time.monotonic() - last > idle):
             if not retired:
                 path.unlink()
@@ -180,7 +182,6 @@ def become(request: Request) -> None:
     sys.argv = ["core", *request.words]
     import numpy as np  # noqa: PLC0415 - preloaded
     import torch  # noqa: PLC0415
-    from setproctitle import setproctitle  # noqa: PLC0415
 
     np.random.seed()  # as in a new process: all forks would have the same numbers; Python's own are seeded anew by it
     torch.seed()  # type: ignore[no-untyped-call]
@@ -191,8 +192,10 @@ def main(arguments: list[str]) -> int:
     """Serve on the socket that the client passed; in a fork, run the command that was asked for."""
     descriptor, path, seconds = arguments
     with socket.socket(fileno=int(descriptor)) as listener:
+        getproctitle()  # finds where titles are kept, which works only while the environment is as it was
+        own = _inode(Path(path))
         preload()
-        request = serve(listener, Path(path), float(seconds))
+        request = serve(listener, Path(path), own, float(seconds))
     if request is None:
         return 0
     become(request)
