@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -54,31 +55,34 @@ def test_words_become_the_type_of_the_knob(values: dict[str, object], name: str,
 
 
 @pytest.mark.parametrize(
-    ("values", "sentence"),
+    ("values", "told"),
     [
-        ({"patch": 15}, "patch was given as 15; a whole number from 16 to 512 pixels is allowed."),
-        ({"patch": 32.5}, "patch was given as 32.5; a whole number from 16 to 512 pixels is allowed."),
-        ({"patch": True}, "patch was given as True; a whole number from 16 to 512 pixels is allowed."),
-        ({"ratio": "nan"}, "ratio was given as 'nan'; a number of at least 0 is allowed."),
-        ({"ratio": "inf"}, "ratio was given as 'inf'; a number of at least 0 is allowed."),
-        ({"mirror": "perhaps"}, "mirror was given as 'perhaps'; true or false is allowed."),
-        ({"arm": 3}, "arm was given as 3; text is allowed."),
-        ({"seed": -1}, "seed was given as -1; a whole number from 0 to 2147483647 is allowed."),
+        ({"patch": 15}, ("patch", "15", "16", "512", "pixels")),
+        ({"patch": 32.5}, ("patch", "32.5", "16", "512", "pixels")),
+        ({"patch": True}, ("patch", "True", "16", "512", "pixels")),
+        ({"ratio": "nan"}, ("ratio", "'nan'", "0")),
+        ({"ratio": "inf"}, ("ratio", "'inf'", "0")),
+        ({"mirror": "perhaps"}, ("mirror", "'perhaps'", "true", "false")),
+        ({"arm": 3}, ("arm", "3")),
+        ({"seed": -1}, ("seed", "-1", "0", "2147483647")),
     ],
 )
-def test_what_is_not_allowed_is_refused_in_one_sentence(values: dict[str, object], sentence: str) -> None:
+def test_what_is_not_allowed_is_refused_with_what_was_given_and_what_is_allowed(
+    values: dict[str, object], told: tuple[str, ...]
+) -> None:
     with pytest.raises(UserError) as refusal:
         _Config.from_values(values)
-    assert str(refusal.value) == sentence
+    words = re.findall(r"'\w+'|-?\d+(?:\.\d+)?|\w+", str(refusal.value))
+    assert [each for each in told if each not in words] == [], str(refusal.value)
 
 
 def test_a_choice_names_what_may_be_chosen() -> None:
-    with pytest.raises(UserError, match=r"optimizer was given as 'lion'; one of adamw, adam, sgd is allowed\."):
+    with pytest.raises(UserError, match=r"optimizer\b.*'lion'.*\badamw, adam, sgd\b"):
         _Config(optimizer="lion")
 
 
 def test_a_misspelt_knob_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"no knob called 'learning_rat'; did you mean learning_rate\?"):
+    with pytest.raises(UserError, match=r"'learning_rat'.*\blearning_rate\b"):
         _Config.from_values({"learning_rat": 1})
 
 

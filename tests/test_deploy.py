@@ -13,7 +13,9 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
+from core.experiments import catalogue
 from core.paths import PROJECT
+from core.public import PublicLimits
 from tests.e2e.serving import PATIENCE, free_port
 
 GRADIO, DOCKER = PROJECT / "deploy" / "space-gradio", PROJECT / "deploy" / "space-docker"
@@ -51,48 +53,39 @@ def test_the_gradio_space_asks_for_the_same_versions_as_the_project() -> None:
     assert not [each for each in own if each.startswith("streamlit")]
 
 
-def test_the_widgets_are_built_where_streamlit_is_not_installed(tmp_path: Path) -> None:
-    program = (
-        "import sys, runpy; sys.modules['streamlit'] = None; sys.modules['plotly'] = None\n"
-        f"found = runpy.run_path({str(GRADIO / 'app.py')!r})\n"
-        "print(sorted(each.api_name for each in found['demo'].fns.values() if each.api_visibility == 'public'))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env=os.environ | {"FOVEA_HOME": str(tmp_path / "home")},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    for name in ("vessels", "chest", "batch"):
-        assert f"'{name}'" in done.stdout
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_the_gradio_space_serves_by_itself_and_is_public(tmp_path: Path) -> None:
+def test_the_gradio_space_serves_by_itself_without_streamlit_and_is_public(tmp_path: Path) -> None:
     port = free_port()
     own = {"FOVEA_HOME": str(tmp_path / "home"), "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     environment = {name: value for name, value in os.environ.items() if name not in ("FOVEA_PUBLIC", "GRADIO_TEMP_DIR")}
+    program = (
+        "import sys, runpy; sys.modules['streamlit'] = None; sys.modules['plotly'] = None\n"
+        f"runpy.run_path({str(GRADIO / 'app.py')!r}, run_name='__main__')"
+    )
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, str(GRADIO / "app.py")], cwd=tmp_path, env=environment | own, stdout=log, stderr=log
+            [sys.executable, "-c", program], cwd=tmp_path, env=environment | own, stdout=log, stderr=log
         )
     try:
         url, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + PATIENCE
         while True:
             try:
-                page = httpx.get(url, timeout=30).text
+                page = httpx.get(f"{url}config", timeout=30).json()
                 break
             except httpx.TransportError:
                 assert server.poll() is None, (tmp_path / "log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-        assert "This server is public" in page
+        assert PublicLimits().say() in [each["props"].get("value") for each in page["components"]]
         client = Client(url, verbose=False, httpx_kwargs={"timeout": PATIENCE})
-        picture = handle_file(PROJECT / "assets" / "examples" / "vessels" / "drawn_1.jpg")
-        share = client.predict(picture, "vessels/chase", 0.5, api_name="/vessels")[2]
-        assert 1 < float(share.removesuffix(" %")) < 20
-        with pytest.raises(Exception, match="no model here"):
-            client.predict(picture, str(PROJECT / "checkpoints" / "vessels" / "chase"), 0.5, api_name="/vessels")
+        assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
+            f"/{name}" for name in (*catalogue(), "batch")
+        }
+        picture = handle_file(PROJECT / "assets" / "examples" / "aoi" / "drawn_1_scratches.jpg")
+        assert client.predict(picture, "aoi/neu", api_name="/aoi")[0]["label"] == "scratches"
+        with pytest.raises(Exception, match="aoi/neu"):
+            client.predict(picture, str(PROJECT / "checkpoints" / "aoi" / "other"), api_name="/aoi")
         tried = tmp_path / "home" / "tried"
         assert any(tried.rglob("*.jpg"))
         for place in (tried, PROJECT / "README.md", "/etc/passwd"):

@@ -1,45 +1,70 @@
 """Many pictures at once: what stands first on the page, what is counted, and what a public server keeps to itself."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+import numpy as np
 import pytest
+from PIL import Image
 
 from core.ui import batch_demo
-from core.ui.batch_demo import FIRST, WIDTHS, _Done, _predict
+from core.ui.batch_demo import FIRST, WIDTHS
+from tests.pages.opened_pages import numbers
+from tests.ui.all_tabs import ask
 
-SOUND = {
-    "image": "a.png", "width": 8, "height": 8, "class": "void", "label": 1,
-    "probabilities": {"normal": 0.2, "void": 0.8}, "notes": ["Turned."], "warning": "",
-}  # fmt: skip
-DOUBTED = SOUND | {"image": "b.png", "warning": "This does not look like an inspection picture: it has colours."}
-BROKEN = {"image": "c.png", "error": '"c.png" is empty.'}
+EXAMPLE = "drawn_1_scratches.jpg"
 
 
-def test_the_answer_stands_before_its_reasons_and_these_before_all_else() -> None:
-    shown = _Done([SOUND, DOUBTED, BROKEN], None).shown[1]
-    assert shown["headers"] == ["image", "class", "error", "warning", "probability", "width", "height", "label"]
-    assert shown["data"][0][:5] == ["a.png", "void", "", "", 0.8]
-    assert shown["data"][2] == ["c.png", "", BROKEN["error"], "", "", "", "", ""]
-    broken_first = _Done([BROKEN, SOUND], None).shown[1]
-    assert broken_first["headers"][:4] == ["image", "class", "error", "warning"]
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A picture that the model of steel knows, one in colours that it does not, and one that is none."""
+    folder = tmp_path_factory.mktemp("many")
+    doubted, broken = folder / "cat.png", folder / "text.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 120, 3), np.uint8)).save(doubted)
+    broken.write_text("Dear all")
+    sound = Path(batch_demo.__file__).parents[2] / "assets" / "examples" / "aoi" / EXAMPLE
+    return {"sound": str(sound), "doubted": str(doubted), "broken": str(broken)}
+
+
+def answer(demo: gr.Blocks, files: dict[str, str], *names: str) -> tuple[list[dict[str, str]], str, dict[str, Any]]:
+    """Return the rows of the table to take away, what is said, and what is shown."""
+    table, masks, said, shown = ask(demo, "batch", [files[each] for each in names], "aoi", "aoi/neu")
+    assert masks is None, "classes are no pictures"
+    return list(csv.DictReader(Path(table).read_text().splitlines())), said, shown
+
+
+def test_the_answer_stands_before_its_reasons_and_these_before_all_else(demo: gr.Blocks, files: dict[str, str]) -> None:
+    rows, _, shown = answer(demo, files, "sound", "doubted", "broken")
+    assert shown["headers"][:5] == ["image", "class", "error", "warning", "probability"]
+    sound, doubted, broken = shown["data"]
+    assert sound[:4] == [EXAMPLE, "scratches", "", ""]
+    assert 0 < sound[4] <= 1
+    assert (doubted[0], bool(doubted[1]), doubted[2], bool(doubted[3])) == ("cat.png", True, "", True)
+    assert broken == ["text.png", "", rows[2]["error"], *[""] * (len(broken) - 3)]
+    assert "text.png" in rows[2]["error"]
+    assert answer(demo, files, "broken", "sound")[2]["headers"][:4] == ["image", "class", "error", "warning"]
     assert len(WIDTHS) > len(shown["headers"]) > len({*FIRST} - {"share", "psnr"}), "a kind has one of the answers"
 
 
-def test_what_was_refused_and_what_is_doubted_is_counted() -> None:
-    said = {
-        "1 of 1 pictures were predicted.": [SOUND],
-        "2 of 3 pictures were predicted. 1 could not be: the column error says why. "
-        "1 looks wrong for this model: the column warning says why.": [SOUND, DOUBTED, BROKEN],
-        "2 of 2 pictures were predicted. 2 look wrong for this model: the column warning says why.": [DOUBTED, DOUBTED],
-    }
-    for sentence, rows in said.items():
-        assert _Done(rows, None).shown[0] == sentence
+@pytest.mark.parametrize(
+    ("names", "counted"),
+    [
+        (["sound"], [1, 1]),
+        (["sound", "doubted", "broken"], [2, 3, 1, 1]),
+        (["doubted", "doubted"], [2, 2, 2]),
+    ],
+)
+def test_what_was_refused_and_what_is_doubted_is_counted(
+    demo: gr.Blocks, files: dict[str, str], names: list[str], counted: list[float]
+) -> None:
+    assert numbers(answer(demo, files, *names)[1]) == counted
 
 
 def test_the_table_that_is_taken_away_tells_no_place_of_a_public_server(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    demo: gr.Blocks, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> Iterator[tuple[dict[str, Any], str]]:
         yield {"image": "a.png", "error": f"{home / 'artifacts' / 'mask.png'} is damaged."}, ""
@@ -49,8 +74,9 @@ def test_the_table_that_is_taken_away_tells_no_place_of_a_public_server(
 
     monkeypatch.setattr(batch_demo, "choose_predictor", lambda *_: Kind())
     monkeypatch.setattr(batch_demo, "predict_many", refuse)
-    for public, shown in (("0", str(home)), ("1", "(runs)")):
+    for public in ("0", "1"):
         monkeypatch.setenv("FOVEA_PUBLIC", public)
-        done = _predict(["a.png"], "vessels", "", lambda *_, **__: None)
-        assert f"{shown}/artifacts/mask.png is damaged." in done.table
-        assert f"{shown}/artifacts/mask.png is damaged." in str(done.shown)
+        table, _, _, shown = ask(demo, "batch", ["a.png"], "vessels", "")
+        for text in (Path(table).read_text(), str(shown)):
+            assert "/artifacts/mask.png is damaged." in text
+            assert (str(home) in text) is (public == "0")

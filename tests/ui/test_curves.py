@@ -15,18 +15,16 @@ def _curve(*values: float) -> Curve:
 
 def test_one_loss_is_drawn_as_training_and_validation() -> None:
     figure = draw_losses([("", _curve(2, 1), _curve(3, 2))], log=False)
-    assert [(line["name"], line["line"]["color"]) for line in figure["data"]] == [
-        ("training", TRAINING), ("validation", VALIDATION),
-    ]  # fmt: skip
+    assert [line["line"]["color"] for line in figure["data"]] == [TRAINING, VALIDATION]
+    assert len({line["name"] for line in figure["data"]}) == 2
     assert "shapes" not in figure["layout"]
 
 
 def test_each_of_two_losses_has_its_colour_and_validation_is_dashed() -> None:
     losses = [("discriminator", _curve(2, 1), _curve(3, 2)), ("generator", _curve(1, 2), _curve(2, 3))]
     lines = draw_losses(losses, log=False)["data"]
-    assert [line["name"] for line in lines] == [
-        "discriminator, training", "discriminator, validation", "generator, training", "generator, validation",
-    ]  # fmt: skip
+    assert ["discriminator" in line["name"] for line in lines] == [True, True, False, False]
+    assert ["generator" in line["name"] for line in lines] == [False, False, True, True]
     colours = [line["line"]["color"] for line in lines]
     assert colours[0] == colours[1] != colours[2] == colours[3]
     assert [line["line"].get("dash") for line in lines] == [None, "dash", None, "dash"]

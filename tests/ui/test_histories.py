@@ -2,6 +2,7 @@ import time
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from core.runs.run import FINISHED, Progress
 from core.runs.store import RunStore
@@ -70,7 +71,8 @@ def test_a_history_is_the_same_in_our_own_reading_and_in_mlflows() -> None:
     told = [1.0, float("nan"), float("inf"), -float("inf"), 0.25]
     store.log_points(run.id, [("step/loss", (step, value, 1e9 + step)) for step, value in enumerate(told)])
     mlflow = [
-        (each.step, each.value, each.timestamp / 1000) for each in store._client.get_metric_history(run.id, "step/loss")
+        (each.step, each.value, each.timestamp / 1000)
+        for each in MlflowClient(store.uri).get_metric_history(run.id, "step/loss")
     ]
     np.testing.assert_equal(store.history(run.id, "step/loss")[0::4], mlflow[0::4])
     np.testing.assert_equal([value for _, value, _ in store.history(run.id, "step/loss")], told)

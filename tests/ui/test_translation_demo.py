@@ -1,6 +1,5 @@
-import asyncio
 import importlib.util
-from concurrent.futures import ThreadPoolExecutor
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from PIL import Image
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.paths import PROJECT
-from core.ui.translation_demo import _ask, _show, build_translation_tab
+from core.ui.translation_demo import EMPTY
+from tests.pages.opened_pages import numbers
+from tests.ui.all_tabs import ask
 
 EXAMPLES = PROJECT / "assets" / "examples" / "blots"
 BLOTS = find_experiment("blots")
@@ -31,47 +32,35 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def test_two_templates_give_a_blot_samples_times_and_words(model: str) -> None:
-    lanes, bands, *_ = (str(path) for path in sorted(EXAMPLES.glob("*.png")))
-    drawn, gallery, milliseconds, said = _show(_ask(BLOTS, (lanes, bands), model, samples=3, trusted=True))
+@pytest.fixture
+def templates() -> list[str]:
+    """Lanes and bands."""
+    return [str(path) for path in sorted(EXAMPLES.glob("*.png"))[:2]]
+
+
+def test_two_templates_give_a_blot_samples_times_and_words(demo: gr.Blocks, templates: list[str], model: str) -> None:
+    drawn, gallery, milliseconds, said, *_ = ask(demo, "blots", *templates, model, 3, "", True)
     assert drawn.shape == (512, 512)
-    assert [caption for _, caption in gallery] == ["Noise 1", "Noise 2", "Noise 3"]
+    assert [numbers(caption) for _, caption in gallery] == [[1], [2], [3]]
     assert all(picture.shape == (512, 512) for picture, _ in gallery)
     assert list(milliseconds) == ["read", "prepare", "network", "samples"]
-    assert "ms" in said
+    assert all(part in said for part in milliseconds)
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_a_missing_template_is_one_sentence(model: str, missing: int) -> None:
-    given: list[str | None] = [str(path) for path in sorted(EXAMPLES.glob("*.png"))[:2]]
+def test_a_missing_template_is_one_sentence(demo: gr.Blocks, templates: list[str], model: str, missing: int) -> None:
+    given: list[str | None] = [*templates]
     given[missing] = None
-    with pytest.raises(gr.Error, match="Give both templates"):
-        _told(given, model)
+    with pytest.raises(gr.Error, match=re.escape(EMPTY)):
+        ask(demo, "blots", *given, model, 2)
 
 
-def test_a_model_of_another_kind_is_one_sentence(checkpoint_of_vessels: str) -> None:
-    given = [str(path) for path in sorted(EXAMPLES.glob("*.png"))[:2]]
-    with pytest.raises(gr.Error, match="does not draw from templates; choose a model of Western blots"):
-        _told(given, checkpoint_of_vessels)
-
-
-def _build() -> gr.Blocks:
-    """Lay the tab out in a running event loop, because Gradio opens one of its own, for good, where there is none."""
-
-    async def build() -> gr.Blocks:
-        with gr.Blocks() as demo:
-            build_translation_tab(demo, BLOTS)
-        return demo
-
-    with ThreadPoolExecutor(1) as own:  # a browser test before this one may have left its loop in this thread
-        return own.submit(asyncio.run, build()).result()
-
-
-def _told(given: list[Any], model: str) -> Any:
-    """Ask as the button does."""
-    (asked,) = [each for each in _build().fns.values() if each.api_name == "blots"]
-    assert asked.fn is not None
-    return asked.fn(*given, model, 2)
+def test_a_model_of_another_kind_is_one_sentence(
+    demo: gr.Blocks, templates: list[str], checkpoint_of_vessels: str
+) -> None:
+    with pytest.raises(gr.Error, match=re.escape(BLOTS.title)) as refusal:
+        ask(demo, "blots", *templates, checkpoint_of_vessels, 2)
+    assert checkpoint_of_vessels in str(refusal.value)
 
 
 @pytest.fixture
@@ -83,33 +72,27 @@ def checkpoint_of_vessels(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_the_function_of_the_api_says_what_it_takes() -> None:
-    named = _build().get_api_info()["named_endpoints"]
-    assert list(named) == ["/blots"]
-    described = named["/blots"]
-    names = [each["parameter_name"] for each in described["parameters"]]
-    assert names == ["lanes", "bands", "model", "samples", "second_model", "use_anyway"]
+def test_the_function_of_the_api_says_what_it_takes(demo: gr.Blocks) -> None:
+    described = demo.get_api_info()["named_endpoints"]["/blots"]
     added = described["parameters"][4:]
     assert [(each["parameter_has_default"], each["parameter_default"]) for each in added] == [(True, ""), (True, False)]
     assert len(described["returns"]) == 4 + 5
 
 
-def test_an_upload_waits_for_the_other_template() -> None:
-    waiting = [each.fn for each in _build().fns.values() if each.fn and each.fn.__name__ == "predict_when_whole"]
+def test_an_upload_waits_for_the_other_template(demo: gr.Blocks) -> None:
+    asking = [each.fn for each in demo.fns.values() if each.concurrency_id == "blots"]
+    waiting = [each for each in asking if each is not None and each.__name__ == "predict_when_whole"]
     assert len(waiting) == 2 + 3  # both boxes; a tick to use the picture all the same; another model, first or second
     assert [each["__type__"] for each in waiting[0]("lanes.png", None, "", 2, "", False)] == ["update"] * 9
 
 
-def test_a_second_model_answers_the_same_templates(model: str) -> None:
-    given = [str(path) for path in sorted(EXAMPLES.glob("*.png"))[:2]]
-    (asked,) = [each for each in _build().fns.values() if each.api_name == "blots"]
-    assert asked.fn is not None
-    *_, warning, swipe, beside, difference, said = asked.fn(*given, model, 0, model, False)
+def test_a_second_model_answers_the_same_templates(demo: gr.Blocks, templates: list[str], model: str) -> None:
+    *_, warning, swipe, beside, difference, said = ask(demo, "blots", *templates, model, 0, model, False)
     assert warning == ""
     assert np.array_equal(*swipe)
-    assert [caption for _, caption in beside] == ["First model", "Second model"]
+    assert len(beside) == 2
     assert not difference.any()
-    assert said.startswith("They differ by 0.0 of 255 on average, correlation 1.000")
+    assert numbers(said) == [0, 255, 1], "mean difference, of these, correlation"
 
 
 def test_examples_are_pairs_of_templates_as_the_drawing_program_draws_them(tmp_path: Path) -> None:
