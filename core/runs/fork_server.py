@@ -184,7 +184,7 @@ def become(request: Request) -> None:
     import torch  # noqa: PLC0415
 
     np.random.seed()  # as in a new process: all forks would have the same numbers; Python's own are seeded anew by it
-    torch.seed()  # type: ignore[no-untyped-call]
+    torch.seed()
     setproctitle(f"{sys.executable} -m core {' '.join(request.words)}")
 
 
