@@ -1,12 +1,13 @@
 """Workers that are forked from a process which has imported everything: quick, and as good as those that are not."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -25,12 +26,13 @@ SAME = {"precision": "fp32", "memory_format": "contiguous", "device": "cpu"}
 
 
 @pytest.fixture(autouse=True)
-def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fork server of the test's own; it ends when its socket's folder goes."""
+def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a fork server of the test's own, which ends when its socket's folder goes."""
     folder = tmp_path_factory.mktemp("r")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     monkeypatch.setattr(fork_client, "PATIENCE", PATIENCE)
-    return folder / f"fovea-{os.getuid()}"
+    yield folder / f"fovea-{os.getuid()}"
+    shutil.rmtree(folder)
 
 
 def in_time(happened: Callable[[], bool], seconds: float = PATIENCE) -> None:
