@@ -17,7 +17,7 @@ from tests.engine.toy import MemoryRecorder
 CPU = Compute("cpu", "fp32", "contiguous")
 SMALLEST = 64
 """Side of the pictures, pixels, where an experiment has a knob for it that goes so low."""
-FEW = {"per_class": 4, "patches": 3, "diameter": 160, "crop": 48, "crops": 1}
+FEW = {"per_class": 2, "patches": 3, "diameter": 160, "crop": 48, "crops": 1}
 """Values that make a run short, of knobs that only some experiments have."""
 
 
@@ -32,10 +32,8 @@ class Trained:
 def small_config(slug: str, arm: str, data: Path) -> RunConfig:
     experiment = find_experiment(slug)
     knobs = {each.name: each for each in experiment.config_type.knobs()}
-    changes: dict[str, Any] = {"epochs": 2, "precision": "fp32", "memory_format": "contiguous", "batch_size": 8}
+    changes: dict[str, Any] = {"epochs": 2, "precision": "fp32", "memory_format": "contiguous", "batch_size": 4}
     changes |= {name: value for name, value in FEW.items() if name in knobs}
-    if "crops" in knobs:
-        changes["batch_size"] = 4  # of the five pictures to train on
     quick = experiment.config(arm=arm, recipe="quick", data=str(data)).as_values()
     if quick.get("size", 0) > SMALLEST:
         changes["size"] = max(SMALLEST, int(knobs["size"].low or 0))

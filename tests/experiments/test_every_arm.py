@@ -24,6 +24,7 @@ from core.data.traits import Traits
 from core.engine.checkpoint import load_card
 from core.experiments import catalogue, find_experiment
 from core.experiments.classification import ClassificationExperiment
+from core.experiments.setup import Setup
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import evaluate
 from core.inference.kinds import load_predictor
@@ -50,7 +51,8 @@ def every_arm() -> list[Any]:
     return arms
 
 
-def ways_of(slug: str, arm: str) -> set[Hashable]:
+@cache
+def ways_of(slug: str, arm: str) -> frozenset[Hashable]:
     """Return what decides which code trains an arm: how it is set up and which parts move, and its network's layers."""
     experiment, config = find_experiment(slug), small_config(slug, arm, Path("nowhere"))
     setup = experiment.set_up(config, Traits(("normal", "pneumonia"), (0.5,) * 3, (0.25,) * 3))
@@ -59,7 +61,7 @@ def ways_of(slug: str, arm: str) -> set[Hashable]:
     scope = tuple((name, moving_share(part)) for name, part in network.named_children())
     layers = frozenset(type(layer) for layer in network.modules())
     needs_another = experiment.prerequisite(config) is not None
-    return {(experiment.kind_of(arm), type(setup), type(network), scope, needs_another), layers}
+    return frozenset({(experiment.kind_of(arm), type(setup), type(network), scope, needs_another), layers})
 
 
 def moving_share(part: nn.Module) -> str:
@@ -89,6 +91,12 @@ class WholeRuns:
     def config(self, slug: str, arm: str) -> RunConfig:
         config = small_config(slug, arm, self.sets.of(slug))
         return config if arm == find_experiment(slug).arms[0].slug else dataclasses.replace(config, epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def _in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try no number formats before an answer: on a processor without instructions for them that takes longest."""
+    monkeypatch.setattr(Setup, "precision", "fp32")
 
 
 @pytest.fixture(scope="module")
