@@ -165,6 +165,7 @@ def test_the_map_of_the_layers_names_every_folder() -> None:
         assert f"``{folder}``" in drawn, folder
 
 
+@pytest.mark.slow
 def test_what_pages_need_at_once_loads_without_torch() -> None:
     modules = (
         "core.runs.store", "core.runs.launcher", "core.data.vessels", "core.config", "core.studies.study",

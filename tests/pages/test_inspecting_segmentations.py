@@ -36,6 +36,7 @@ def trained(store: RunStore, folder: Path, slug: str, sets: SyntheticSets, *, ar
     return record_trained(store, folder, slug, arm=arm, **SMALL[slug], **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_segmentation_is_inspected_from_its_worst_picture_on(
     store: RunStore, tmp_path: Path, synthetic_sets: SyntheticSets
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_segmentation_is_inspected_from_its_worst_picture_on(
     assert "`bottleneck`" in texts(app), "the layer that was asked"
 
 
+@pytest.mark.slow
 def test_classes_are_offered_from_the_one_that_a_picture_is_worst_in(
     store: RunStore, tmp_path: Path, synthetic_sets: SyntheticSets
 ) -> None:

@@ -92,7 +92,15 @@ def test_an_answer_to_a_wrong_picture_is_withheld_until_somebody_insists(demo: g
     assert warning == doubt
 
 
-@pytest.mark.parametrize("slug", ["aoi", pytest.param("chest", marks=pytest.mark.exhaustive), "pets", "vessels"])
+@pytest.mark.parametrize(
+    "slug",
+    [
+        "aoi",
+        pytest.param("chest", marks=pytest.mark.exhaustive),
+        "pets",
+        pytest.param("vessels", marks=pytest.mark.slow),
+    ],
+)
 def test_an_example_of_our_own_is_answered_without_a_warning_and_a_copy_of_it_is_not_known(
     answers: Answers, slug: str, tmp_path: Path
 ) -> None:
