@@ -3,9 +3,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.synthetic_sets import SyntheticSets
@@ -75,4 +77,15 @@ def home(
     shutil.copyfile(empty_store, folder / "mlflow.db")
     monkeypatch.setenv("FOVEA_HOME", str(folder))
     yield folder
+    if (folder / "logs").exists():
+        end_workers(folder)
     shutil.rmtree(folder, ignore_errors=True)  # of each of thousands, a megabyte would stay
+
+
+def end_workers(home: Path) -> None:
+    """End what still trains in a home: the worker of a test that failed would go on for ever and slow all others."""
+    logs = str(home / "logs")
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(each.path.startswith(logs) for each in process.open_files()) and process.pid != os.getpid():
+                process.kill()
