@@ -1,5 +1,6 @@
 """A file in core/experiments/ is enough: catalogue, form, widget and training take it as it comes."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ def leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(core.experiments, "__path__", [*core.experiments.__path__, str(EXAMPLE)])
     catalogue.cache_clear()
     yield "leaves"
+    gc.collect()  # what is left of a page or a demo complains now, while it may, and not in another test
     catalogue.cache_clear()
     sys.modules.pop("core.experiments.leaves", None)
     vars(core.experiments).pop("leaves", None)
