@@ -11,7 +11,7 @@ from core.experiments import find_experiment
 def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained small U-Net, stored as a run stores it; no time goes into choosing its number format."""
     experiment = find_experiment("vessels")
-    changes = {"diameter": 200, "test_flips": False, "precision": "fp32", "memory_format": "contiguous"}
+    changes = {"diameter": 128, "test_flips": False, "precision": "fp32", "memory_format": "contiguous"}
     config = experiment.config(changes=changes)
     torch.manual_seed(0)
     network = experiment.set_up(config).build_network()

@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.inference.placement import Placement, kept_placement, say_advice, say_place, say_shift
 from core.inference.placing import place
-from core.metrics.separation import Separation
+from core.metrics.separation import FEWEST, Separation
 from tests.synthetic_sets import SyntheticSets
 
 
@@ -21,26 +21,35 @@ def without_numbers(sentence: str) -> str:
     return re.sub(r"[\d,.]", "", sentence)
 
 
-def test_a_set_is_measured_and_kept(
+@pytest.mark.slow
+def test_a_set_is_measured_kept_and_told(
     synthetic_sets: SyntheticSets, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chest, lungs = find_experiment("chest"), synthetic_sets.of("chest", n=150, seed=3)
-    found: DatasetSpec = chest.open_data(str(lungs))  # type: ignore[type-arg]
-    fingerprint = found.fingerprint()
-    assert kept_placement(fingerprint) is None
-    assert main(["data", "place", "chest", "--data", str(lungs), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    placed = kept_placement(fingerprint)
-    assert placed == Placement.from_json(told)
-    assert placed
-    assert (placed.pictures, placed.classes) == (len(found.items("train")), 2)
-    assert 0.1 < placed.distance < 1, "drawn X-rays are no photographs"
-    assert placed.shift
-    assert not placed.shift.is_there, "both splits are drawn alike"
+    lungs = synthetic_sets.of("chest", n=100)
+    found: DatasetSpec = find_experiment("chest").open_data(str(lungs))  # type: ignore[type-arg]
+    assert kept_placement(found.fingerprint()) is None
     assert main(["data", "place", "chest", "--data", str(lungs)]) == 0
     said = capsys.readouterr().out
+    placed = kept_placement(found.fingerprint())
+    assert placed
+    assert (placed.pictures, placed.classes) == (len(found.items("train")), 2)
+    assert 0.15 < placed.distance < 1, "synthetic X-rays are no photographs"
+    assert placed.shift
+    assert not placed.shift.is_there, "both splits are drawn alike"
     for value in (f"{placed.pictures:,}", f"{placed.distance:.3f}", f"{placed.shift.auc:.2f}"):
         assert value in said
+
+
+def test_a_small_set_is_placed_without_its_test_pictures(
+    synthetic_sets: SyntheticSets, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lungs = synthetic_sets.of("chest")
+    found: DatasetSpec = find_experiment("chest").open_data(str(lungs))  # type: ignore[type-arg]
+    assert 0 < len(found.items("test")) < FEWEST
+    assert main(["data", "place", "chest", "--data", str(lungs), "--json"]) == 0
+    placed = Placement.from_json(json.loads(capsys.readouterr().out))
+    assert placed == kept_placement(found.fingerprint())
+    assert placed.shift is None
 
 
 def test_a_set_without_classes_cannot_be_placed(synthetic_sets: SyntheticSets) -> None:

@@ -22,9 +22,9 @@ def store(home: Path) -> RunStore:
 
 @pytest.fixture
 def run(store: RunStore, tmp_path: Path, synthetic_sets: SyntheticSets) -> Run:
-    changes = {"diameter": 160, "precision": "fp32", "memory_format": "contiguous"}
-    drive = synthetic_sets.copy("vessels", tmp_path / "drive", halved=True)
-    return record_trained(store, drive, "vessels", **changes)
+    changes = {"size": 32, "patch": 0, "width": 4, "bottleneck": 8, "precision": "fp32", "memory_format": "contiguous"}
+    data = synthetic_sets.copy("reconstruction", tmp_path / "data", halved=True)
+    return record_trained(store, data, "reconstruction", arm="with-skips", **changes)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def change_a_picture(run: Run) -> None:
-    path = next(Path(run.config["data"], "training", "1st_manual").iterdir())
+    path = next(Path(run.config["data"], "training", "images").iterdir())
     path.write_bytes(path.read_bytes() + b"\0")
 
 
@@ -104,5 +104,5 @@ def test_where_the_data_were_changed_nothing_is_kept_and_it_is_said(
 
 def test_another_epochs_scores_are_others(store: RunStore, run: Run) -> None:
     score(store, run, "val")
-    store.set_best(run.id, EPOCH + 1, {"dice": 0.6})
+    store.set_best(run.id, EPOCH + 1, {"psnr": 20.0})
     assert kept_scores(store, store.get(run.id), "val") is None
