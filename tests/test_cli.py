@@ -18,10 +18,10 @@ from core.runs.run import KILLED
 from core.runs.store import RunStore
 from tests.synthetic_sets import SyntheticSets
 
-TINY = ["--set", "epochs=2", "--set", "patch=32", "--set", "patches=2", "--set", "batch_size=2", "--set",
-        "validation=0.4"]  # fmt: skip
+TINY = [word for each in ("epochs=2", "size=96", "patch=32", "patches=2", "batch_size=2", "validation=0.4",
+                          "precision=fp32", "memory_format=contiguous") for word in ("--set", each)]  # fmt: skip
 
-pytestmark = pytest.mark.xdist_group("command line")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command line")]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,6 @@ def at_home(trained: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[st
     return trained
 
 
-@pytest.mark.slow
 def test_train_ends_with_one_document_of_the_promised_keys(trained: dict[str, str]) -> None:
     answer = json.loads(trained["answer"])
     assert answer["status"] == "FINISHED"
@@ -70,7 +69,7 @@ def test_runs_and_show_tell_the_run(at_home: dict[str, str], capsys: pytest.Capt
     told = json.loads(capsys.readouterr().out)
     assert told["config"]["patches"] == 2
     assert float(told["facts"]["latency"]) > 0
-    assert "3 × 292 × 282" in told["facts"]["latency_measured"]
+    assert "3 × 96 × 96" in told["facts"]["latency_measured"]
 
 
 def test_evaluate_scores_the_test_split_beside_the_second_observer(
@@ -102,17 +101,16 @@ def test_predict_writes_masks_and_goes_on_after_a_bad_file(
     assert set(np.unique(mask)) <= {0, 255}
 
 
-@pytest.mark.slow
 def test_the_commands_that_act_on_a_run_do_so(
-    home: Path, trained: dict[str, str], capsys: pytest.CaptureFixture[str]
+    synthetic_sets: SyntheticSets, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def told(*words: str) -> Any:
         assert main([*words, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
-    run_id = told("train", "vessels", "--recipe", "quick", "--data", trained["data"], *TINY, "--set", "epochs=500")[
-        "run"
-    ]
+    data = synthetic_sets.of("vessels", n=6, seed=3, halved=True)
+    words = ["vessels", "--recipe", "quick", "--data", str(data), *TINY, "--set", "epochs=500"]
+    run_id = told("train", *words)["run"]
     store = RunStore()
     assert told("stop", run_id[:8])["run"] == run_id
     assert wait(store, run_id).status == KILLED

@@ -160,7 +160,7 @@ def test_pictures_that_vanish_or_rot_in_the_midst_of_a_run_end_it_in_words(
 ) -> None:
     store, pets = RunStore(), find_experiment("pets")
     folder = synthetic_sets.copy("pets", tmp_path / "pets", n=20, seed=1, halved=True)
-    changes = {"epochs": 5000, "size": 64, "batch_size": 8, "width": 0.0625, "precision": "fp32",
+    changes = {"epochs": 5000, "size": 96, "batch_size": 8, "width": 0.0625, "precision": "fp32",
                "memory_format": "contiguous"}  # fmt: skip
     run = launch(store, "pets", pets.config(arm="unet", recipe="quick", data=str(folder), changes=changes))
     behind = start(store, drive, epochs=1)

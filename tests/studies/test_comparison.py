@@ -37,7 +37,7 @@ def test_runs_that_differ_in_their_seeds_alone_are_one_side() -> None:
 
 @pytest.mark.parametrize(("wrong", "right", "named"), [
     ([run(1), run(2, seed=1)], [run(1), run(2, "unet-small", seed=1)], "."),
-    ([run(1), run(2), run(3, "unet-small")], [run(1), run(2, seed=1), run(3, "unet-small")], "of unet "),
+    ([run(1), run(2), run(3, "unet-small")], [run(1), run(2, seed=1), run(3, "unet-small")], r"\bunet\b(?!-)"),
     ([run(1), run(2, "unet-small", fingerprint="other")], [run(1), run(2, "unet-small")], "."),
     ([run(1), run(2, "unet-small", best_epoch=0)], [run(1), run(2, "unet-small")], f"{2:032x}"[:8]),
     ([run(1), run(2, slug="pets")], [run(1), run(2, "unet-small")], "pets, vessels"),
