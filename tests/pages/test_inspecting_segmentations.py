@@ -24,7 +24,7 @@ def store(home: Path) -> RunStore:
 
 SMALL: dict[str, dict[str, object]] = {
     "vessels": {"diameter": 128, "threshold": 0.2}, "landcover": {"size": 96}, "pets": {"size": 96, "width": 0.125},
-    "reconstruction": {"size": 32},
+    "reconstruction": {"size": 64},
 }  # fmt: skip
 """Knobs that make a network's work small; at its threshold the one of random weights finds something."""
 
