@@ -1,7 +1,6 @@
 """Hit, miss and false alarm over a picture: sliders answer in the browser, and what is drawn is what is said."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,6 +14,7 @@ from core.runs.store import RunStore
 from core.ui.mask_view import LOOKS, REGION
 from tests.e2e.serving import Tab, by_key
 from tests.inference.trained_runs import record_trained
+from tests.synthetic_sets import SyntheticSets
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.filterwarnings("default"),
@@ -43,9 +43,10 @@ def move(page: Page, name: str, value: float) -> None:
     page.locator(f".fovea-errors .{name}").fill(str(value))
 
 
-def test_what_the_sliders_draw_is_what_is_said(tab: Tab, tmp_path: Path) -> None:
+def test_what_the_sliders_draw_is_what_is_said(tab: Tab, synthetic_sets: SyntheticSets) -> None:
     store = RunStore()
-    run = record_trained(store, tmp_path / "drive", "vessels", precision="fp32", memory_format="contiguous")
+    data = synthetic_sets.of("vessels", n=6, halved=True)
+    run = record_trained(store, data, "vessels", precision="fp32", memory_format="contiguous")
     seen = check_worst(store, run)
     page = tab.open(f"/inspect?run={run.short_id}")
     canvas, said = page.locator(".fovea-errors canvas"), page.locator(".fovea-errors .said")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from gradio_client import Client, handle_file
@@ -10,14 +11,15 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
 from core.cli import main
+from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.inference.checkpoints import shipped_checkpoints
+from core.inference.kinds import load_predictor
 from core.ui.demo_frame import EMPTY, FAILED
 from tests.e2e.serving import PATIENCE, Server, Tab
 from tests.e2e.wrong_files import READ, REFUSED, write_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.filterwarnings("default")]
-MODEL = shipped_checkpoints("vessels")[0].name
 VERB = find_experiment("vessels").verb
 ONE_OF_EACH = ("text.png", "huge.png", "deep.png")
 """What is no picture, what is too large, and what is read with a note."""
@@ -30,22 +32,34 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_in_the_command_line(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", MODEL, *(str(files / name) for name in (*REFUSED, *READ)), "--json"]) == 2
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shipped network that looks at each picture once and at its own size: a file is read no other way for that."""
+    shipped = shipped_checkpoints("vessels")[0]
+    folder = tmp_path_factory.mktemp("model") / "quick"
+    copytree(shipped.folder, folder)
+    quick = {"diameter": 0, "test_flips": False, "precision": "fp32", "memory_format": "contiguous"}
+    card = shipped.card | {"config": shipped.card["config"] | quick}
+    save_checkpoint(folder, load_predictor(shipped, device="cpu").task.parts(), card)
+    return folder
+
+
+def test_in_the_command_line(files: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(model), *(str(files / name) for name in (*REFUSED, *READ)), "--json"]) == 2
     rows = {Path(row["image"]).name: row for row in json.loads(capsys.readouterr().out)["predictions"]}
     for name, said in REFUSED.items():
         assert said in rows[name]["error"], name
     for name, said in READ.items():
         assert said in " ".join(rows[name]["notes"]), name
-        assert rows[name]["share"] == pytest.approx(rows["plain.png"]["share"], abs=0.03), name
+        assert rows[name]["share"] == pytest.approx(rows["plain.png"]["share"], abs=0.01), name
     assert (rows["turned.jpg"]["width"], rows["turned.jpg"]["height"]) == (240, 230)
 
 
-def test_through_the_api(files: Path, server: Server) -> None:
+def test_through_the_api(files: Path, model: Path, server: Server) -> None:
     client = Client(f"{server.url}/gradio/", verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
     def ask(name: str) -> tuple[str, str]:
-        _, _, share, _, said, *_ = client.predict(handle_file(files / name), MODEL, 0.5, api_name="/vessels")
+        _, _, share, _, said, *_ = client.predict(handle_file(files / name), str(model), 0.5, api_name="/vessels")
         return share, said
 
     for name, sentence in REFUSED.items():
@@ -56,7 +70,7 @@ def test_through_the_api(files: Path, server: Server) -> None:
     for name, sentence in READ.items():
         share, said = ask(name)
         assert sentence in said, name
-        assert float(share.split()[0]) == pytest.approx(plain, abs=3.0), name
+        assert float(share.split()[0]) == pytest.approx(plain, abs=1.0), name
 
 
 @pytest.mark.browser
