@@ -19,9 +19,6 @@ from core.inference.segmentation import SegmentationPredictor
 from core.inference.translation import TranslationPredictor
 from tests.synthetic_sets import SyntheticSets
 
-QUICK_TO_ANSWER = {"vessels": {"precision": "fp32", "diameter": 360}}
-"""To choose a number format by trying takes longer than an answer; half as wide, a quarter of an answer."""
-
 
 def grey(path: Path) -> np.ndarray:
     with Image.open(path) as picture:
@@ -135,8 +132,7 @@ def test_every_shipped_checkpoint_says_what_it_is() -> None:
 )  # fmt: skip
 def test_a_shipped_checkpoint_predicts(checkpoint: Checkpoint, fundus: Picture) -> None:
     """The others answer in the default run as well: to the examples of their tabs."""
-    config = checkpoint.card["config"] | QUICK_TO_ANSWER.get(checkpoint.experiment.slug, {"precision": "fp32"})
-    predictor = load_predictor(replace(checkpoint, card=checkpoint.card | {"config": config}), device="cpu")
+    predictor = load_predictor(checkpoint)
     both = isinstance(predictor, TranslationPredictor)  # takes two templates side by side
     prediction = predictor.predict(
         replace(fundus, pixels=np.hstack([fundus.pixels[:300, :300]] * 2)) if both else fundus
