@@ -161,7 +161,7 @@ def _best(times: dict[Compute, float]) -> Compute:
 def _formats(device: str) -> list[str]:
     if device == "cuda":
         return ["fp32", "bf16"] if torch.cuda.is_bf16_supported() else ["fp32", "fp16"]
-    return ["fp32", "bf16"] if device == "cpu" else ["fp32"]
+    return ["fp32", "bf16"] if short_format(device) == "bf16" else ["fp32"]
 
 
 def _affordable(network: nn.Module, images: Tensor, device: str, training: bool) -> Tensor:

@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CLOSE = 1e-3
@@ -85,15 +86,27 @@ class _Joined:
     """What a convolution does in one step of oneDNN, as TorchInductor calls it."""
 
     def __init__(self, layer: nn.Conv2d) -> None:
-        self.shape = list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups
+        padding = [int(each) for each in layer.padding]  # numbers: no word such as "same" comes here
+        self.shape = padding, list(layer.stride), list(layer.dilation), layer.groups
         self.activation: tuple[str, list[float]] = ("none", [])
         self.packed: Tensor | None = None
 
     def __call__(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         images, packed = images.to(weight.dtype), self.packed
+        if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            return self._one_after_the_other(images, weight, bias)
         if packed is None or packed.dtype != weight.dtype:
             size = list(images.shape)
             packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *self.shape, size)  # type: ignore[call-arg]
             self.packed = packed
         made: Tensor = torch.ops.mkldnn._convolution_pointwise(images, packed, bias, *self.shape, *self.activation, "")
         return made
+
+    def _one_after_the_other(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Do the same where the processor has no bf16 convolutions for oneDNN to join an activation to."""
+        padding, stride, dilation, groups = self.shape
+        made = functional.conv2d(images, weight, bias, stride, padding, dilation, groups)
+        name, limits = self.activation
+        if name == "relu":
+            return functional.relu_(made)
+        return made.clamp_(*limits) if name == "hardtanh" else made

@@ -21,6 +21,12 @@ def images() -> torch.Tensor:
     return torch.randn(2, 1, 32, 32)
 
 
+@pytest.fixture(autouse=True)
+def _instructions_for_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all processors be tried in the same formats; bf16 is computed without instructions for it, too."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_choosing_leaves_weights_statistics_and_chance_as_they_were(images: torch.Tensor, training: bool) -> None:
     network = build_toy_network()  # has batch statistics, and dropout that draws random numbers
@@ -160,3 +166,13 @@ def test_the_short_format_is_bf16_only_where_the_processor_has_instructions_for_
     assert short_format("mps") == "fp32"
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
     assert short_format("cpu") == "fp32"
+
+
+def test_bf16_is_not_even_tried_where_the_processor_has_no_instructions_for_it(
+    images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tells in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, tells, lambda: False)
+    chosen = choose_compute(build_toy_network(), images, device="cpu")
+    assert chosen.precision == "fp32"
+    assert {name.split()[0] for name, _ in chosen.trials} == {"fp32"}

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from core.models.folding import fold_normalisations, join_activations
 from tests.models.shared_backbones import FAMILIES, shared_backbone
@@ -70,20 +69,7 @@ def test_activations_are_joined_where_each_is_used_once(backbone: str, *, left: 
     assert any(isinstance(layer, nn.ReLU | nn.ReLU6) for layer in joined.modules()) is left
 
 
-def _has_bf16_convolutions() -> bool:
-    """Say whether oneDNN computes convolutions in bf16 on this processor; most without AVX-512 it refuses."""
-    one = torch.ones(1, 1, 1, 1, dtype=torch.bfloat16).to_mkldnn()
-    try:
-        F.conv2d(one, one)
-    except RuntimeError:
-        return False
-    return True
-
-
-NEEDS_BF16 = pytest.mark.skipif(not _has_bf16_convolutions(), reason="the processor has no bf16 convolutions")
-
-
-@pytest.mark.parametrize("precision", [torch.float32, pytest.param(torch.bfloat16, marks=NEEDS_BF16)])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_joined_activations_end_at_their_limits(precision: torch.dtype) -> None:
     torch.manual_seed(0)
     for activation, highest in ((nn.ReLU6(), 6.0), (nn.ReLU(), 40.0)):
