@@ -31,6 +31,10 @@ AT_LOADING = (
     "PYTORCH", "ATEN_", "LANG", "LC_",
 )  # fmt: skip
 """How the environment variables begin that are read once, when Python or a library is loaded."""
+SET_BY_IMPORTS = {"KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK", "TORCHINDUCTOR_CACHE_DIR"}
+"""Those that scikit-learn and torch set when they are imported; OpenCV adds a folder to ``LD_LIBRARY_PATH``.
+
+Who has imported them is to find the server of one that has not."""
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 """Lets glibc keep what a step frees for the next one, instead of fetching it from the system page by page.
 
@@ -153,10 +157,13 @@ def socket_name(environment: Mapping[str, str]) -> str:
 
 def _inherited(environment: Mapping[str, str]) -> Iterator[str]:
     yield from (sys.executable, str(PROJECT), str(sorted(os.sched_getaffinity(0))))
-    yield from sorted(f"{key}={value}" for key, value in environment.items() if key.startswith(AT_LOADING))
+    packages = (Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib")))
+    for key in sorted(key for key in environment if key.startswith(AT_LOADING) and key not in SET_BY_IMPORTS):
+        places = [each for each in environment[key].split(os.pathsep) if not each.startswith(str(packages[0]))]
+        if any(places):
+            yield f"{key}={os.pathsep.join(places)}"
     with suppress(OSError):
         yield Path("/proc/self/cgroup").read_text()
-    packages = (Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib")))
     program = sorted(path for path in (PROJECT / "core").rglob("*.py") if PAGES not in path.parents)
     for each in (*packages, *program):
         with suppress(OSError):

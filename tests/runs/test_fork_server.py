@@ -26,11 +26,15 @@ SAME = {"precision": "fp32", "memory_format": "contiguous", "device": "cpu"}
 
 
 @pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fork_client, "PATIENCE", PATIENCE)
+
+
+@pytest.fixture
 def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a fork server of the test's own, which ends when its socket's folder goes."""
     folder = tmp_path_factory.mktemp("r")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    monkeypatch.setattr(fork_client, "PATIENCE", PATIENCE)
     yield folder / f"fovea-{os.getuid()}"
     shutil.rmtree(folder)
 
@@ -81,7 +85,9 @@ def test_a_forked_run_and_one_that_imported_everything_itself_have_the_same_numb
     assert losses[0] == losses[1]
 
 
-def test_a_run_outlives_the_fork_server_and_the_next_one_gets_a_new_server(store: RunStore, drive: Path) -> None:
+def test_a_run_outlives_the_fork_server_and_the_next_one_gets_a_new_server(
+    runtime: Path, store: RunStore, drive: Path
+) -> None:
     run = start(store, drive, epochs=500)
     worker = worker_of(store, run)
     server = worker.parent()
@@ -159,7 +165,9 @@ def test_a_server_that_does_not_answer_costs_patience_and_no_run(
         assert fork_worker(["work", "x"], worker_environment(), output=log, note=tmp_path / "exit") is None
 
 
-def test_a_request_whose_client_has_gone_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_whose_client_has_gone_is_not_served(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def ask(log: Path, patience: float) -> bool:
         monkeypatch.setattr(fork_client, "PATIENCE", patience)
         with log.open("ab") as output:
@@ -188,12 +196,15 @@ def test_a_folder_that_will_not_do_means_a_start_without(
         assert fork_worker(["experiments"], worker_environment(), output=log, note=tmp_path / "exit") is None
 
 
-def test_what_is_imported_beforehand_computes_nothing() -> None:
+def test_what_is_imported_beforehand_computes_nothing_and_whoever_imports_it_finds_the_same_server() -> None:
     program = """
-import os, threading
+import os, sys, threading
+from core.runs.fork_client import socket_name, worker_environment
+before = socket_name(worker_environment())
 from core.runs.fork_server import preload
 preload()
-import torch, sys
+import torch
+assert socket_name(worker_environment()) == before, "imports changed the environment"
 assert threading.active_count() == 1, threading.enumerate()
 assert not torch.cuda.is_initialized()
 assert "streamlit" not in sys.modules and "gradio" not in sys.modules
