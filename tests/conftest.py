@@ -81,7 +81,8 @@ def home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, empty_store: Path
 ) -> Iterator[Path]:
     """Every test has a home of its own, so that none can touch the user's runs; it goes with the test."""
-    folder = tmp_path_factory.mktemp("fovea-home")
+    # Of a name that never comes again: MLflow keeps what it has opened by its address.
+    folder = Path(tempfile.mkdtemp(prefix="home-", dir=tmp_path_factory.getbasetemp()))
     shutil.copyfile(empty_store, folder / "mlflow.db")
     monkeypatch.setenv("FOVEA_HOME", str(folder))
     yield folder
