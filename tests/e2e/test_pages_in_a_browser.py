@@ -1,4 +1,7 @@
-"""The pages as a visitor meets them: a real server, a real worker, a real browser."""
+"""The pages as a visitor meets them: a real server, a real worker, a real browser.
+
+What follows a run comes first: a page is drawn the less often, the more have looked on in the last minute.
+"""
 
 import re
 import sys
@@ -72,6 +75,41 @@ def test_a_training_is_started_watched_and_found_again(tab: Tab, stranger: Tab, 
     expect(card.get_by_text(pictures.name).first).to_be_visible()
 
 
+def test_a_run_is_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, pictures: Path) -> None:
+    page, store = tab.page, RunStore()
+    other = store.create("vessels", find_experiment("vessels").config().as_values())
+    kill(store, other.id)  # so that there is a table to find the deleted run beside
+    run = start_training(tab, pictures, epochs=60)
+    wait_until(lambda: store.get(run.id).progress.epoch >= 1)
+    by_key(page, f"stop-{run.id}").get_by_role("button").click()
+    wait_until(lambda: store.get(run.id).state == "stopped")
+    expect(page.get_by_text(store.get(run.id).reason)).to_be_visible()
+    by_key(page, f"resume-{run.id}").get_by_role("button").click()
+    wait_until(lambda: store.get(run.id).attempt == 2)
+    expect(page.get_by_test_id("stProgress")).to_be_visible()
+    by_key(page, f"more-{run.id}").get_by_role("button").first.click()
+    more = by_key(page, f"epochs-to-add-{run.id}").get_by_role("spinbutton")
+    more.fill("3")
+    more.press("Enter")
+    expect(page.get_by_text(re.compile(r"\b63\b"))).to_be_visible()
+    press(page, run, "extend")
+    wait_until(lambda: store.get(run.id).config["epochs"] == 63)
+    press(page, run, "kill")
+    wait_until(lambda: store.get(run.id).is_final)
+    killed = store.get(run.id)
+    expect(page.get_by_text(killed.reason)).to_be_visible()
+    press(page, run, "delete")
+    wait_until(lambda: run.id not in [each.id for each in store.runs()])
+    by_key(page, VIEW).get_by_text(ALL).click()
+    by_key(page, "deleted").locator("summary").click()
+    by_key(page, f"restore-{run.id}").get_by_role("button").click()
+    wait_until(lambda: run.id in [each.id for each in store.runs()])
+    tab.open(f"/runs?run={run.short_id}")
+    expect(page.get_by_text(killed.reason)).to_be_visible()
+    press(page, run, "train-again")
+    expect(page.get_by_text("--set epochs=63")).to_be_visible()
+
+
 def test_a_zoomed_chart_stays_zoomed_while_the_run_goes_on(tab: Tab, pictures: Path) -> None:
     page = tab.page
     start_training(tab, pictures, epochs=40, patches=400)
@@ -134,38 +172,3 @@ def widths(page: Page) -> list[int]:
     parts = "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
     found: list[int] = page.evaluate(f"{parts}.map(each => each.scrollWidth)")
     return found
-
-
-def test_a_run_is_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, pictures: Path) -> None:
-    page, store = tab.page, RunStore()
-    other = store.create("vessels", find_experiment("vessels").config().as_values())
-    kill(store, other.id)  # so that there is a table to find the deleted run beside
-    run = start_training(tab, pictures, epochs=60)
-    wait_until(lambda: store.get(run.id).progress.epoch >= 1)
-    by_key(page, f"stop-{run.id}").get_by_role("button").click()
-    wait_until(lambda: store.get(run.id).state == "stopped")
-    expect(page.get_by_text(store.get(run.id).reason)).to_be_visible()
-    by_key(page, f"resume-{run.id}").get_by_role("button").click()
-    wait_until(lambda: store.get(run.id).attempt == 2)
-    expect(page.get_by_test_id("stProgress")).to_be_visible()
-    by_key(page, f"more-{run.id}").get_by_role("button").first.click()
-    more = by_key(page, f"epochs-to-add-{run.id}").get_by_role("spinbutton")
-    more.fill("3")
-    more.press("Enter")
-    expect(page.get_by_text(re.compile(r"\b63\b"))).to_be_visible()
-    press(page, run, "extend")
-    wait_until(lambda: store.get(run.id).config["epochs"] == 63)
-    press(page, run, "kill")
-    wait_until(lambda: store.get(run.id).is_final)
-    killed = store.get(run.id)
-    expect(page.get_by_text(killed.reason)).to_be_visible()
-    press(page, run, "delete")
-    wait_until(lambda: run.id not in [each.id for each in store.runs()])
-    by_key(page, VIEW).get_by_text(ALL).click()
-    by_key(page, "deleted").locator("summary").click()
-    by_key(page, f"restore-{run.id}").get_by_role("button").click()
-    wait_until(lambda: run.id in [each.id for each in store.runs()])
-    tab.open(f"/runs?run={run.short_id}")
-    expect(page.get_by_text(killed.reason)).to_be_visible()
-    press(page, run, "train-again")
-    expect(page.get_by_text("--set epochs=63")).to_be_visible()
