@@ -157,9 +157,10 @@ def socket_name(environment: Mapping[str, str]) -> str:
 
 def _inherited(environment: Mapping[str, str]) -> Iterator[str]:
     yield from (sys.executable, str(PROJECT), str(sorted(os.sched_getaffinity(0))))
-    packages = (Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib")))
+    packages = [Path(sysconfig.get_path(each)) for each in ("purelib", "platlib")]
+    own = packages[0].resolve().parent
     for key in sorted(key for key in environment if key.startswith(AT_LOADING) and key not in SET_BY_IMPORTS):
-        places = [each for each in environment[key].split(os.pathsep) if not each.startswith(str(packages[0]))]
+        places = [each for each in environment[key].split(os.pathsep) if own not in Path(each).resolve().parents]
         if any(places):
             yield f"{key}={os.pathsep.join(places)}"
     with suppress(OSError):

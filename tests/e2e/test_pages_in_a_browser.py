@@ -38,7 +38,7 @@ def pictures(synthetic_sets: SyntheticSets) -> Path:
 def test_home_is_usable_soon_after_a_cold_start_without_an_error_and_without_asking_anyone_else(
     open_tab: Callable[..., Tab], own_server: Server, record_property: Callable[[str, object], None]
 ) -> None:
-    """The bound is for an idle machine; three times as long is allowed to a busy one before this fails."""
+    """The bound is for an idle machine; six times as long is allowed to a busy one before this fails."""
     tab = open_tab(own_server)
     page = tab.open()
     by_key(page, "train-vessels").get_by_role("button").wait_for()
@@ -50,7 +50,7 @@ def test_home_is_usable_soon_after_a_cold_start_without_an_error_and_without_ask
     expect(page.get_by_test_id("stAlert")).to_have_count(1)  # nothing has been trained here
     assert tab.errors == []
     assert tab.foreign == []
-    assert seconds < 3 * SECONDS_TO_HOME
+    assert seconds < 6 * SECONDS_TO_HOME
 
 
 def test_a_training_is_started_watched_and_found_again(tab: Tab, stranger: Tab, pictures: Path) -> None:
