@@ -14,6 +14,7 @@ from tests.synthetic_sets import SyntheticSets
 
 # Read when torch and OpenMP are first loaded; small tensors are fastest on one thread, and tests share the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the servers of the browser tests: they share one fork server
 gc.set_threshold(100_000, 20, 50)  # what all tests import stays: to look it over again and again takes minutes
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
