@@ -40,7 +40,7 @@ def build_semantic_tab(demo: gr.Blocks, experiment: Experiment) -> None:
                 overlay = build_swipe(position=40)
             with gr.Tab("Map"):
                 coloured = build_picture("Class numbers as indexed PNG", kind="png", image_mode=None)
-        legend = gr.HTML("", elem_classes="legend")
+        legend = gr.HTML("", label="Legend", elem_classes="legend")
         said = gr.Markdown(EMPTY, elem_classes="notes")
         shares = gr.JSON(label="Shares", visible=False)
         milliseconds = build_times()
