@@ -75,11 +75,12 @@ def test_a_training_is_started_watched_and_found_again(tab: Tab, stranger: Tab, 
     expect(card.get_by_text(pictures.name).first).to_be_visible()
 
 
-def test_a_run_is_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, pictures: Path) -> None:
+def test_a_run_is_zoomed_into_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, pictures: Path) -> None:
     page, store = tab.page, RunStore()
     other = store.create("vessels", find_experiment("vessels").config().as_values())
     kill(store, other.id)  # so that there is a table to find the deleted run beside
-    run = start_training(tab, pictures, epochs=60)
+    run = start_training(tab, pictures, epochs=60, patches=40)
+    zoom_in_and_stay(page)
     wait_until(lambda: store.get(run.id).progress.epoch >= 1)
     by_key(page, f"stop-{run.id}").get_by_role("button").click()
     wait_until(lambda: store.get(run.id).state == "stopped")
@@ -110,9 +111,8 @@ def test_a_run_is_stopped_resumed_prolonged_deleted_and_brought_back(tab: Tab, p
     expect(page.get_by_text("--set epochs=63")).to_be_visible()
 
 
-def test_a_zoomed_chart_stays_zoomed_while_the_run_goes_on(tab: Tab, pictures: Path) -> None:
-    page = tab.page
-    start_training(tab, pictures, epochs=40, patches=400)
+def zoom_in_and_stay(page: Page) -> None:
+    """Draw a frame on the first chart; it stays zoomed while points are added."""
     chart = page.locator(".js-plotly-plot").first
     chart.wait_for()
     read = "(chart) => [chart._fullLayout.xaxis.range, chart._fullData[0]._length]"

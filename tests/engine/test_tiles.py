@@ -88,3 +88,19 @@ def test_the_eight_views_make_the_answer_the_same_however_the_picture_is_turned(
         torch.testing.assert_close(back, found, atol=0.1 if times == 2 else 1e-6, rtol=0)
     alone = predict_probabilities(convolution, images, flips=ALL_FLIPS)
     assert (alone - found).abs().max() > 1e-3
+
+
+class _Leaning(nn.Module):
+    """Answers with the place within the tile, from the left; mirrored it answers from the right."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        width = images.shape[-1]
+        place = torch.linspace(-1, 1, width).expand(images[:, :1].shape)
+        return place if float(images.mean()) > 0 else place.flip(-1)
+
+
+@pytest.mark.parametrize("width", [65, 100, 130])
+def test_neighbours_are_blended_alike_from_both_sides(width: int) -> None:
+    images = torch.ones(1, 1, 40, width)
+    left, right = (predict_probabilities(_Leaning(), sign * images, tile=40) for sign in (1, -1))
+    torch.testing.assert_close(left.flip(-1), right, atol=1e-6, rtol=0)
