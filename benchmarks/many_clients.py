@@ -38,8 +38,8 @@ def main() -> int:
     options = parser.parse_args()
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
-        pictures, model = draw(Path(folder), options.clients), build_model(Path(folder) / "model")
         os.environ |= {"FOVEA_HOME": str(Path(folder) / "home"), "GRADIO_TEMP_DIR": str(Path(folder) / "tried")}
+        pictures, model = draw(Path(folder), options.clients), record_model()
         server = Server(Path(folder) / "home", threads=os.cpu_count() or 1).start()
         try:
             return measure(server, model, pictures, options.each)
@@ -47,22 +47,30 @@ def main() -> int:
             server.stop()
 
 
-def build_model(folder: Path) -> Path:
-    """Store a classifier of random weights: as fast as a trained one, and as different from picture to picture."""
+def record_model() -> str:
+    """Record a run whose network has random weights: as fast as a trained one, and as different between pictures.
+
+    Returns:
+        The run's id.
+    """
     import torch
 
     from core.data.traits import Traits
     from core.engine.checkpoint import save_checkpoint
     from core.experiments import find_experiment
+    from core.runs.run import FINISHED
+    from core.runs.store import RunStore
 
-    experiment = find_experiment(EXPERIMENT)
+    experiment, store = find_experiment(EXPERIMENT), RunStore()
     config = experiment.config(arm="lite0-frozen")
     traits = Traits(("normal", "void", "horizontal defect", "vertical defect", "edge defect", "particle"), *COLOURS)
     torch.manual_seed(0)
     network = experiment.set_up(config, traits).build_network()
     card = {"experiment": EXPERIMENT, "config": config.as_values(), "traits": traits.as_json()}
-    save_checkpoint(folder, {"network": network}, card)
-    return folder
+    run = store.create(EXPERIMENT, config.as_values())
+    save_checkpoint(store.folder(run.id) / "checkpoint" / "best", {"network": network}, card)
+    store.finish(run.id, FINISHED, "Random weights.")
+    return run.id
 
 
 def draw(folder: Path, count: int) -> list[Path]:
@@ -76,9 +84,9 @@ def draw(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def ask(client: Client, picture: Path, model: Path) -> dict[str, float]:
+def ask(client: Client, picture: Path, model: str) -> dict[str, float]:
     """Return the probability of each class that is told."""
-    outputs = client.predict(handle_file(picture), str(model), api_name=f"/{EXPERIMENT}")
+    outputs = client.predict(handle_file(picture), model, api_name=f"/{EXPERIMENT}")
     told = next(each for each in outputs if isinstance(each, dict) and "confidences" in each)
     return {each["label"]: each["confidence"] for each in told["confidences"]}
 
@@ -88,7 +96,7 @@ def differ(first: dict[str, float], second: dict[str, float]) -> float:
     return max(abs(first.get(name, 0.0) - second.get(name, 0.0)) for name in {*first, *second})
 
 
-def measure(server: Server, model: Path, pictures: list[Path], each: int) -> int:
+def measure(server: Server, model: str, pictures: list[Path], each: int) -> int:
     """Ask alone, then all at once; print and judge."""
     url = f"{server.url}/gradio/"
     clients = [Client(url, verbose=False, httpx_kwargs={"timeout": 600}) for _ in pictures]

@@ -1,10 +1,14 @@
 """Where things live on disk: the project itself, and the one folder that holds everything users record."""
 
 import fcntl
+import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from core.errors import UserError, shorten
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -14,7 +18,22 @@ def home() -> Path:
 
     The environment variable is read at every call, so that a test or a second server can point elsewhere.
     """
-    return Path(os.environ.get("FOVEA_HOME") or PROJECT / ".fovea").expanduser().resolve()
+    given = os.environ.get("FOVEA_HOME", "")
+    return as_path(given).resolve() if given else PROJECT / ".fovea"
+
+
+def as_path(given: str) -> Path:
+    """Return the path that a person typed, ``~`` filled in.
+
+    Raises:
+        UserError: If it names no place: a user whom this machine does not know, or a character that no name holds.
+    """
+    try:
+        path = Path(given).expanduser()
+        path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{shorten(given)!r} names no place on this machine; give a path that does.") from error
+    return path
 
 
 def data_folder() -> Path:
@@ -28,8 +47,17 @@ def logs_folder() -> Path:
 
 
 def tried_folder() -> Path:
-    """Return where pictures that were given to a demo, and what came of them, lie for up to two hours."""
-    return home() / "tried"
+    """Return where pictures that were given to a demo, and what came of them, lie for up to two hours.
+
+    ``GRADIO_TEMP_DIR`` if it is set.
+    """
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or home() / "tried")
+
+
+def nameless_folder() -> Path:
+    """Return such a folder whose name says nothing of this machine: the answer to an upload tells it to the visitor."""
+    own = hashlib.sha256(str(home()).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"fovea-{own}"
 
 
 def checkpoints_folder() -> Path:

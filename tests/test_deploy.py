@@ -12,10 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from core.experiments import catalogue
 from core.paths import PROJECT
 from core.public import PublicLimits
+from tests.e2e.named_files import ask_for, named_paths
 from tests.e2e.serving import PATIENCE, free_port
 
 GRADIO, DOCKER = PROJECT / "deploy" / "space-gradio", PROJECT / "deploy" / "space-docker"
@@ -49,8 +52,22 @@ def test_the_gradio_space_asks_for_the_same_versions_as_the_project() -> None:
         return {line.partition("#")[0].strip() for line in path.read_text().splitlines()} - {""}
 
     own = bounds(GRADIO / "requirements.txt")
-    assert own <= bounds(PROJECT / "requirements.txt")
+    zero_gpu = {each for each in own if each.startswith("torch")}
+    assert own - zero_gpu <= bounds(PROJECT / "requirements.txt")
     assert not [each for each in own if each.startswith("streamlit")]
+
+
+def test_the_gradio_space_asks_for_what_zero_gpu_offers() -> None:
+    assert front_matter(GRADIO)["python_version"] in ("3.12.12", "3.10.13")
+    needed = (GRADIO / "requirements.txt").read_text()
+    assert {Version(each) for each in ("2.8.0", "2.11.0")} == {
+        each for each in map(Version, ("2.7.1", "2.8.0", "2.11.0", "2.12.0")) if each in _allowed(needed, "torch")
+    }
+    assert Version("0.26.0") in _allowed(needed, "torchvision"), "which belongs to torch 2.11"
+
+
+def _allowed(requirements: str, package: str) -> SpecifierSet:
+    return SpecifierSet(re.findall(rf"(?m)^{package}([<>=].+)$", requirements)[0])
 
 
 @pytest.mark.slow
@@ -78,6 +95,11 @@ def test_the_gradio_space_serves_by_itself_without_streamlit_and_is_public(tmp_p
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         assert PublicLimits().say() in [each["props"].get("value") for each in page["components"]]
+        private = tmp_path / "private"
+        private.mkdir()
+        for name, path in named_paths(private, tmp_path / "home", url.rstrip("/")).items():
+            assert list(ask_for(url.rstrip("/"), path))[-1] == "error", name
+        assert httpx.get(f"{url}config", headers={"Host": "evil.example"}, timeout=30).status_code == 421
         client = Client(url, verbose=False, httpx_kwargs={"timeout": PATIENCE})
         assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
             f"/{name}" for name in (*catalogue(), "batch")
@@ -143,6 +165,5 @@ def test_the_image_starts_with_options_that_streamlit_knows() -> None:
     assert f"127.0.0.1:{told['app_port']}/_stcore/health" in instructions("HEALTHCHECK")[0]
 
 
-def test_the_python_of_both_is_the_one_of_the_tests() -> None:
-    assert front_matter(GRADIO)["python_version"] == "3.11"
+def test_the_python_of_the_image_is_the_one_of_the_tests() -> None:
     assert instructions("FROM") == ["python:3.11-slim"]

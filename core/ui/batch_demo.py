@@ -112,6 +112,9 @@ def _predict(files: Sequence[str], experiment: str, model: str, progress: Progre
     paths = [Path(each) for each in files]
     predictor = choose_predictor(find_experiment(experiment), model or "")
     archive, rows, count = MaskArchive(predictor.kind), [], count_given(paths)
+    most = _limits().most_members
+    if count > most:
+        raise UserError(f"{count:,} pictures were given and at most {most:,} are taken at once; give fewer.")
     for row, _ in predict_many(predictor, iterate_given(paths, _limits()), archive.keep):
         rows.append({name: hide_places(each) if isinstance(each, str) else each for name, each in row.items()})
         progress((len(rows), max(count, len(rows))), desc=str(row["image"])[-60:], unit="pictures")

@@ -338,7 +338,7 @@ def choose_predictor(experiment: Experiment, model: str) -> Predictor:
     Raises:
         UserError: If there is no such model.
     """
-    return open_predictor(model or first_choice(experiment))
+    return open_predictor(model or first_choice(experiment), experiment.slug)
 
 
 def say_times(prediction: Prediction) -> str:

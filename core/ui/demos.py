@@ -28,6 +28,8 @@ TABS = {
     "semantic": build_semantic_tab,
     "translation": build_translation_tab,
 }
+SESSIONS = 50
+"""So many visitors' states are kept; of more, the oldest are forgotten."""
 SYSTEM_FONTS = ("ui-sans-serif", "system-ui", "sans-serif")
 TEAL = gr.themes.Color(
     "#e3fafc", "#c5f6fa", "#99e9f2", "#66d9e8", "#22a4b8", "#0b7285", "#0b7285", "#095c6b", "#084c59", "#073d47",
@@ -88,6 +90,10 @@ def build_demo() -> gr.Blocks:
                 build_batch_tab(demo)
         demo.load(_select, outputs=tabs, api_visibility="private")
     demo.queue(default_concurrency_limit=1, max_size=64)
+    demo.state_session_capacity = SESSIONS
+    # Gradio holds what a request names against its folder of uploads only where this says so, which `launch` does and
+    # mounting does not: without it anybody may name any file of this machine.
+    demo.has_launched = True
     return cast(gr.Blocks, demo)
 
 

@@ -1,19 +1,22 @@
 """Which checkpoints can be tried, and predictors kept ready."""
 
+import re
 from functools import cache
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, shorten
+from core.experiments import find_experiment
 from core.experiments.experiment import SYNTHETIC, Experiment
-from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
+from core.inference.checkpoints import find_checkpoint, read_checkpoint, shipped_checkpoints
 from core.inference.kept import KeptPredictors
 from core.inference.kinds import load_predictor
 from core.inference.predictor import Predictor
-from core.public import public_limits
+from core.runs.readable import readable
 from core.runs.run import Run
 from core.runs.store import RunStore
 
 Choice = tuple[str, str]
+RUN_ID = re.compile("[0-9a-fA-F]{1,32}")
 
 
 def list_shipped(experiment: Experiment) -> list[Choice]:
@@ -23,7 +26,7 @@ def list_shipped(experiment: Experiment) -> list[Choice]:
 
 def list_choices(experiment: Experiment) -> list[Choice]:
     """Return label and name of every checkpoint: those that ship first, then runs, newest first."""
-    runs = [run for run in RunStore().runs(slug=experiment.slug) if run.best_epoch]
+    runs = [run for run in readable(RunStore().runs(slug=experiment.slug)) if run.best_epoch]
     return list_shipped(experiment) + [(_label(experiment, run), run.id) for run in runs]
 
 
@@ -47,26 +50,34 @@ def learnt_from_drawn(name: str) -> bool:
     return bool(config.get("data") == SYNTHETIC)
 
 
-def open_predictor(name: str) -> Predictor:
+def open_predictor(name: str, slug: str = "") -> Predictor:
     """Return a predictor by the name of its checkpoint; those that were asked for last stay loaded.
 
+    Args:
+        name: Of a shipped checkpoint, or a run's id. No folder: who asks may be anybody.
+        slug: The experiment that it must belong to; any if empty.
+
     Raises:
-        UserError: If there is no such checkpoint.
+        UserError: If there is no such checkpoint, or it belongs to another experiment.
     """
     from core.engine.checkpoint import weights_path  # noqa: PLC0415 - torch is needed only once a model is loaded
 
-    if public_limits() is not None and ("/" in name or "\\" in name or Path(name).exists()):
+    if not isinstance(name, str) or not RUN_ID.fullmatch(name):
         _require_shipped(name)
     checkpoint = find_checkpoint(name, _run_folder)
+    if slug and checkpoint.experiment.slug != slug:
+        raise UserError(
+            f"{name} belongs to {checkpoint.experiment.title}, not to {find_experiment(slug).title}; ask there, or "
+            "choose another model."
+        )
     stamp = weights_path(checkpoint.folder).stat().st_mtime_ns
     return _kept().get((checkpoint.name, stamp), lambda: _load(checkpoint.name, checkpoint.folder))
 
 
-def _require_shipped(name: str) -> None:
-    """Let nobody name a folder of a public server as a model."""
+def _require_shipped(name: object) -> None:
     names = [each.name for each in shipped_checkpoints()]
     if name not in names:
-        raise UserError(f"{name} is no model here; give a run or one of: {', '.join(names)}.")
+        raise UserError(f"{shorten(str(name))!r} is no model here; give a run or one of: {', '.join(names)}.")
 
 
 def _run_folder(run_id: str) -> Path:
@@ -81,6 +92,4 @@ def _kept() -> KeptPredictors:
 
 
 def _load(name: str, folder: Path) -> Predictor:
-    from core.engine.checkpoint import load_card  # noqa: PLC0415 - torch is needed only once a model is loaded
-
-    return load_predictor(Checkpoint(name, folder, load_card(folder)))
+    return load_predictor(read_checkpoint(name, folder))

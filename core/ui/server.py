@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,13 +15,20 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+from streamlit import get_option
 
-from core.paths import tried_folder
+from core.paths import nameless_folder, tried_folder
+from core.public import public_limits
+from core.ui.guard import say_open
 from core.ui.tracking import load_tracking
 
 FIRST_LOOK = 4.0
-"""Seconds after which a new server looks at the queue: first it shows its first page."""
+"""Seconds after which a new server looks at the queue and loads the demos: first it shows its first page."""
+BREATH = 1.0
+"""Seconds between signs of life to a program that asked before the demos were there; most give up after five."""
+ASKED_FIRST = ("/config", "/gradio_api/info")
+"""What programs ask for before anything else; the answer is JSON, which may begin with spaces."""
 
 WAITING = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <title>Fovea</title><style>
@@ -56,6 +64,8 @@ class LazyGradio:
         if not ready.done() and _is_page(scope):
             await HTMLResponse(WAITING, headers={"Cache-Control": "no-store"})(scope, receive, send)
             return
+        if not ready.done() and scope["type"] == "http" and scope["path"].endswith(ASKED_FIRST):
+            send = await _breathe(ready, send)
         try:
             app = await asyncio.shield(ready)
         except Exception:
@@ -74,8 +84,15 @@ class LazyGradio:
     async def lifespan(self, _app: Any) -> AsyncIterator[None]:
         """Look after the queue while the server runs, and end the demos with it."""
         self._listen_for_the_end()
-        closing = threading.Event()
-        threading.Thread(target=_look_after_runs, args=(closing,), name="queue", daemon=True).start()
+        for sentence in say_open(str(get_option("server.address") or ""), int(get_option("server.port"))):
+            sys.stderr.write(f"{sentence}\n")
+        closing, loop = threading.Event(), asyncio.get_running_loop()
+
+        def load() -> None:
+            if not closing.is_set():
+                loop.call_soon_threadsafe(self._start)
+
+        threading.Thread(target=_look_after_runs, args=(closing, load), name="queue", daemon=True).start()
         try:
             yield
         finally:
@@ -125,11 +142,31 @@ class LazyGradio:
             ready.set_exception(error)
 
 
-def _look_after_runs(closing: threading.Event) -> None:
-    """Find dead workers and start what is queued, also while nobody has a page open."""
+async def _breathe(ready: "asyncio.Future[Starlette]", send: Send) -> Send:
+    """Begin an answer in JSON and send spaces until the demos are there; return where the rest of it goes."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-encoding", b"identity"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while not ready.done():
+        await send({"type": "http.response.body", "body": b" ", "more_body": True})
+        await asyncio.wait((ready,), timeout=BREATH)
+
+    async def send_rest(message: Message) -> None:
+        if message["type"] != "http.response.start":
+            await send(message)
+
+    return send_rest
+
+
+def _look_after_runs(closing: threading.Event, load_demos: Callable[[], None]) -> None:
+    """Find dead workers and start what is queued, also while nobody has a page open; have the demos loaded before."""
     if closing.wait(FIRST_LOOK):
         return
     load_tracking()
+    load_demos()
     from core.runs.queue import keep_dispatching  # noqa: PLC0415 - takes seconds, which the first page needs first
 
     keep_dispatching(closing)
@@ -146,7 +183,7 @@ def build_gradio() -> Starlette:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     # Gradio names a result by its content and writes it anew each time: two servers must not share a folder, or one
     # cuts the file short that the other is sending.
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(tried_folder()))
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(nameless_folder() if public_limits() else tried_folder()))
     load_tracking()  # it and Gradio have packages in common
     import gradio  # noqa: PLC0415 - takes seconds, and only the demos need it
     from fastapi import FastAPI  # noqa: PLC0415

@@ -17,9 +17,16 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("FOVEA_HOME", str(Path(tempfile.gettempdir()) / "fovea"))
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(os.environ["FOVEA_HOME"]) / "tried"))
 
+from starlette.middleware import Middleware
+
 from core.ui.demos import build_demo, mount_options
+from core.ui.guard import Guard
 
 demo = build_demo()
 
 if __name__ == "__main__":
-    demo.launch(server_name=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"), **mount_options())
+    alone = "0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1"
+    demo.launch(
+        server_name=os.environ.get("GRADIO_SERVER_NAME", alone),
+        app_kwargs={"middleware": [Middleware(Guard)]}, **mount_options(),
+    )  # fmt: skip

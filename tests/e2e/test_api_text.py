@@ -11,7 +11,7 @@ from gradio_client import Client, handle_file
 from core.experiments import catalogue
 from core.paths import PROJECT
 from tests.e2e.serving import PATIENCE, Server
-from tests.inference.untrained import untrained
+from tests.inference.untrained import record_untrained, untrained
 
 TEXT = (PROJECT / "docs" / "api.md").read_text()
 SECTIONS = {part.split("`")[1]: part for part in TEXT.split("\n## ")[1:]}
@@ -50,7 +50,7 @@ def test_the_examples_in_python_and_with_curl_work(
         slug = name.removeprefix("/")
         program = block(section, "python")
         if '"RUN"' in program:
-            model = untrained(slug, catalogue()[slug].arms[0].slug, tmp_path / slug).name
+            model = record_untrained(untrained(slug, catalogue()[slug].arms[0].slug, tmp_path / slug))
             program = program.replace('"RUN"', repr(model))
         given: dict[str, object] = {"Client": clients.__getitem__, "handle_file": handle_file}
         exec(program, given)

@@ -1,6 +1,7 @@
 """The demos beside the pages: one real call through the one port, and the page that waits for them."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -10,9 +11,10 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from core.ui.demo_frame import EMPTY
 from core.ui.server import WAITING, LazyGradio
@@ -90,3 +92,29 @@ def test_a_browser_is_not_kept_waiting_for_a_demo_that_failed() -> None:
         while (answer := client.get("/gradio/", headers=browser)).text == WAITING:
             time.sleep(0.01)
         assert answer.status_code == 500
+
+
+def test_a_program_that_asks_first_gets_signs_of_life_and_then_whole_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.ui.server.BREATH", 0.05)
+    sent: list[Message] = []
+
+    def build() -> Starlette:
+        time.sleep(0.4)
+        return Starlette(routes=[Route("/config", lambda _: JSONResponse({"version": "7"}))])
+
+    async def ask() -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/config", "headers": [], "query_string": b""}
+        await LazyGradio(build)(scope, receive, send)
+
+    asyncio.run(ask())
+    starts = [each for each in sent if each["type"] == "http.response.start"]
+    assert [each["status"] for each in starts] == [200]
+    bodies = [each["body"] for each in sent if each["type"] == "http.response.body"]
+    assert bodies.count(b" ") > 3, "most programs give up after five seconds of silence"
+    assert json.loads(b"".join(bodies)) == {"version": "7"}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
-from benchmarks.many_clients import CLOSE, EXPERIMENT, ask, build_model, differ, draw
+from benchmarks.many_clients import CLOSE, EXPERIMENT, ask, differ, draw, record_model
 from core.paths import PROJECT
 from tests.e2e.serving import PATIENCE, Server
 
@@ -25,7 +25,7 @@ def connect(server: Server) -> Client:
 def test_each_client_gets_the_answer_to_its_own_picture_while_the_page_still_comes(
     count: int, each: int, server: Server, tmp_path: Path
 ) -> None:
-    model, pictures = build_model(tmp_path / "model"), draw(tmp_path, count)
+    model, pictures = record_model(), draw(tmp_path, count)
     clients = [connect(server) for _ in pictures]
     known = [ask(clients[0], picture, model) for picture in pictures]
     assert min(differ(known[0], other) for other in known[1:]) > 10 * CLOSE
@@ -41,7 +41,7 @@ def test_each_client_gets_the_answer_to_its_own_picture_while_the_page_still_com
 def test_a_long_request_holds_up_no_other_experiment_and_who_waits_is_told_the_place(
     server: Server, tmp_path: Path
 ) -> None:
-    client, model, picture = connect(server), build_model(tmp_path / "model"), draw(tmp_path, 1)[0]
+    client, model, picture = connect(server), record_model(), draw(tmp_path, 1)[0]
     ask(client, picture, model)  # loads the network
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         for number in range(12):

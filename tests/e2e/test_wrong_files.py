@@ -13,11 +13,12 @@ from playwright.sync_api import expect
 from core.cli import main
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
-from core.inference.checkpoints import shipped_checkpoints
+from core.inference.checkpoints import read_checkpoint, shipped_checkpoints
 from core.inference.kinds import load_predictor
 from core.ui.demo_frame import EMPTY, FAILED
 from tests.e2e.serving import PATIENCE, Server, Tab
 from tests.e2e.wrong_files import READ, REFUSED, write_all
+from tests.inference.untrained import record_untrained
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.filterwarnings("default")]
 VERB = find_experiment("vessels").verb
@@ -57,9 +58,10 @@ def test_in_the_command_line(files: Path, model: Path, capsys: pytest.CaptureFix
 
 def test_through_the_api(files: Path, model: Path, server: Server) -> None:
     client = Client(f"{server.url}/gradio/", verbose=False, httpx_kwargs={"timeout": PATIENCE})
+    run = record_untrained(read_checkpoint("quick", model))
 
     def ask(name: str) -> tuple[str, str]:
-        _, _, share, _, said, *_ = client.predict(handle_file(files / name), str(model), 0.5, api_name="/vessels")
+        _, _, share, _, said, *_ = client.predict(handle_file(files / name), run, 0.5, api_name="/vessels")
         return share, said
 
     for name, sentence in REFUSED.items():

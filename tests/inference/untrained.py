@@ -13,6 +13,8 @@ from core.experiments.classification import ClassificationExperiment
 from core.experiments.setup import Setup
 from core.inference.checkpoints import Checkpoint
 from core.models.gallery import SearchableNetwork
+from core.runs.run import FINISHED
+from core.runs.store import RunStore
 from tests.experiments.short_runs import small_config
 
 
@@ -41,3 +43,14 @@ def untrained(slug: str, arm: str, folder: Path) -> Checkpoint:
     card |= {"validation": {setup.experiment.monitor_of(arm): 0.5}, "epoch": 1}
     save_checkpoint(folder, setup.build_task(network, careful=True).parts(), card)
     return Checkpoint(str(folder), folder, load_card(folder))
+
+
+def record_untrained(checkpoint: Checkpoint) -> str:
+    """Record a run in the current home whose best weights these are; return its id."""
+    store = RunStore()
+    run = store.create(checkpoint.card["experiment"], checkpoint.card["config"])
+    best = store.folder(run.id) / "checkpoint" / "best"
+    best.parent.mkdir(parents=True, exist_ok=True)
+    best.symlink_to(checkpoint.folder.resolve())
+    store.finish(run.id, FINISHED, "Random weights.")
+    return run.id

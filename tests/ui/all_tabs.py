@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from core.experiments import catalogue
-from tests.inference.untrained import untrained
+from core.inference.checkpoints import Checkpoint
+from core.paths import home
+from tests.inference.untrained import record_untrained, untrained
 
 SLIDERS = {"threshold": 0.5, "samples": 1}
 PICTURES = ("picture", "lanes", "bands")
@@ -38,8 +40,15 @@ def handlers(demo: gr.Blocks, models: Path) -> dict[str, Callable[[Path], tuple[
     """
 
     @cache
+    def weights_of(slug: str) -> Checkpoint:
+        return untrained(slug, catalogue()[slug].arms[0].slug, models / slug)
+
+    @cache
+    def recorded(_home: Path, slug: str) -> str:
+        return record_untrained(weights_of(slug))
+
     def model_of(slug: str) -> str:
-        return untrained(slug, catalogue()[slug].arms[0].slug, models / slug).name
+        return recorded(home(), slug)
 
     def answer(slug: str, path: Path) -> Any:
         known = {**SLIDERS, "model": model_of(slug), **dict.fromkeys(PICTURES, str(path))}

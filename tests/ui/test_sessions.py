@@ -1,0 +1,34 @@
+"""What the server remembers of visitors of the widgets is bounded."""
+
+import gc
+import uuid
+
+import psutil
+import pytest
+from starlette.testclient import TestClient
+
+from core.ui.server import build_gradio
+
+MIB = 1 << 20
+WARMING = 70
+"""More than are kept: from then on each takes the place of another."""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of Gradio
+@pytest.mark.parametrize("sessions", [120, pytest.param(500, marks=pytest.mark.exhaustive)])
+def test_500_sessions_of_the_api_take_less_than_50_mib(sessions: int) -> None:
+    def ask() -> None:
+        body = {"data": [None, "", 0.5, "", False], "session_hash": uuid.uuid4().hex}
+        event = client.post("/gradio_api/call/vessels", json=body).json()["event_id"]
+        assert "event: error" in client.get(f"/gradio_api/call/vessels/{event}").text
+
+    with TestClient(build_gradio(), base_url="http://localhost") as client:
+        for _ in range(WARMING):
+            ask()
+        gc.collect()
+        before = psutil.Process().memory_info().rss
+        for _ in range(sessions):
+            ask()
+        gc.collect()
+        assert psutil.Process().memory_info().rss - before < max(30, sessions / 10) * MIB
