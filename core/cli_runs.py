@@ -5,10 +5,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
+from core.paths import as_path
 from core.runs.fork_client import warm_up
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def print_json(document: Any) -> int:
 
 def place_of_data(data: str) -> str:
     """Return a folder as an absolute path, which the worker understands wherever it runs; names stay."""
-    return str(Path(data).expanduser().resolve()) if data and Path(data).expanduser().is_dir() else data
+    return str(as_path(data).resolve()) if data and as_path(data).is_dir() else data
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -81,8 +81,8 @@ def follow(store: "RunStore", run_id: str) -> "Run":
         place = 0
         if run.status == SCHEDULED and not run.worker:
             dispatch(store)
-            place = place_of(run, store.runs())
-        line = f"{run.state}  epoch {run.progress.epoch}/{run.progress.epochs}  {say_best(run)}"
+            place = place_of(run, store.unfinished())
+        line = f"{run.state}  epoch {run.progress.epoch}/{run.epochs}  {say_best(run)}"
         line = f"{run.state}, place {place}" if place else line
         if line != said:
             print(line, file=sys.stderr)
@@ -106,9 +106,13 @@ def result_of(run: "Run") -> dict[str, Any]:
 
 
 def say_best(run: "Run") -> str:
-    """Return the monitored score of a run's best epoch; empty before the first."""
+    """Return the monitored score of a run's best epoch, or why the run cannot be opened; empty before the first."""
     from core.experiments import find_experiment
+    from core.runs.readable import why_unreadable
 
+    reason = why_unreadable(run)
+    if reason:
+        return reason
     monitor = find_experiment(run.slug).monitor_of(run.config["arm"])
     return f"best {monitor} {run.best[monitor]:.4f} (epoch {run.best_epoch})" if monitor in run.best else ""
 

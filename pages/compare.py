@@ -12,10 +12,11 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     switch = st.container(width="content")
 with st.spinner("Opening the store of runs …"):
     store = open_store()
+    from core.runs.readable import readable
     from core.ui.compare_view import choose_runs, is_moving, show_comparison
     from core.ui.study_view import choose_study, show_new_study, show_study
     from core.ui.viewers import follow
-runs = store.runs()
+runs = readable(store.runs())
 with switch:
     st.session_state.setdefault("compare-view", BY_HAND if "runs" in st.query_params else BY_STUDY)
     view = st.segmented_control("View", [BY_STUDY, BY_HAND], key="compare-view", required=True,

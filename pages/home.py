@@ -36,7 +36,8 @@ for number, experiment in enumerate(catalogue().values()):
 
 with activity, st.spinner("Opening the store of runs …"):
     store = open_store()
-runs = store.runs()
+    from core.runs.readable import readable
+runs = readable(store.runs())
 for slug, place in places.items():
     show_scores(place, catalogue()[slug], runs)
 with activity:

@@ -7,8 +7,9 @@ from core.ui.opened import open_store
 st.title("Inspect", anchor=False)
 with st.spinner("Opening the store of runs …"):
     store = open_store()
+    from core.runs.readable import readable
     from core.ui.inspect_view import choose_run, show_run
-run = choose_run(store, store.runs())
+run = choose_run(store, readable(store.runs()))
 if run is None:
     st.info(
         "No run has kept its weights yet. Train one: after its first epoch its mistakes are here, picture by picture, "

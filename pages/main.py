@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.ui.messages import show_messages
 from core.ui.style import apply_style
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -27,4 +28,5 @@ page = st.navigation(
         "System": [st.Page("system.py", title="System", icon=":material/memory:")],
     }
 )
+show_messages()
 page.run()

@@ -9,10 +9,11 @@ BY_STUDY, BY_HAND = "A study", "Any runs"
 st.title("Reports", anchor=False)
 with st.spinner("Opening the store of runs …"):
     store = open_store()
+    from core.runs.readable import readable
     from core.ui.compare_view import choose_runs
     from core.ui.report_view import show_report
     from core.ui.study_view import choose_study
-runs = store.runs()
+runs = readable(store.runs())
 st.session_state.setdefault("report-of", BY_HAND if "runs" in st.query_params else BY_STUDY)
 of = st.segmented_control("Report of", [BY_STUDY, BY_HAND], key="report-of", required=True)
 study, chosen = "", []

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.ui.opened import open_store
+from core.ui.wording import as_text
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Runs", anchor=False, width="content")
@@ -32,7 +33,7 @@ if view == ALL:
 try:
     run = find_run(store, wanted, runs)
 except UserError as error:
-    st.warning(f"{error} Or press *{ALL}* and choose one there.", icon=":material/search_off:")
+    st.warning(f"{as_text(error)} Or press *{ALL}* and choose one there.", icon=":material/search_off:")
     st.stop()
 st.query_params["run"] = run.short_id
 show_run(store, run)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,8 @@ PLAIN_SIDE = 256
 LARGEST_SIDE = 1024
 """Of the picture that is timed, pixels: larger ones are predicted in tiles."""
 WARMING, FEWEST_PASSES = 1, 3
+BUSY = 0.15
+"""Part of the machine that others may take while something is timed: half a processor of a small one is too much."""
 LONGEST = 2.0
 """Seconds after which no further pass is begun: a large network on a processor needs no average of many."""
 
@@ -75,11 +78,18 @@ class Latency:
         milliseconds: Of each pass, the first, which warms up, left out.
         compute: Where and in which number format.
         shape: Of the picture, ``(C, h, w)``.
+        others: Part of the machine's processors that other programs took meanwhile, 0 to 1.
     """
 
     milliseconds: tuple[float, ...]
     compute: Compute
     shape: tuple[int, ...]
+    others: float = 0.0
+
+    @property
+    def is_fair(self) -> bool:
+        """Say whether the machine had little else to do, so that the time can stand beside others."""
+        return self.others < BUSY
 
     @property
     def median(self) -> float:
@@ -94,11 +104,15 @@ class Latency:
     def say(self) -> str:
         """Return what was measured, in a sentence."""
         size = " × ".join(str(each) for each in self.shape)
-        return (
-            f"Median of {len(self.milliseconds)} passes with one picture of {size} on {self.compute.device}, "
+        passes = "one pass" if len(self.milliseconds) == 1 else f"{len(self.milliseconds)} passes"
+        said = (
+            f"Median of {passes} with one picture of {size} on {self.compute.device}, "
             f"{self.compute.precision}, {self.compute.memory_format}; nine in ten took at most "
             f"{say_milliseconds(self.slow)}."
         )
+        if not self.is_fair:
+            said += f" Other programs took {100 * self.others:.0f} % of the machine meanwhile: alone it takes less."
+        return said
 
 
 def say_milliseconds(value: float) -> str:
@@ -116,7 +130,7 @@ def measure_latency(module: nn.Module, images: Tensor, compute: Compute, *, seco
         seconds: Passes are repeated for so long, and at least :data:`FEWEST_PASSES` times unless that takes longer than
             :data:`LONGEST`; where the first pass alone does, it is the one that counts.
     """
-    placed, training = compute.place(images), module.training
+    placed, training, load = compute.place(images), module.training, _Load()
     taken: list[float] = []
     module.eval()
     try:
@@ -133,7 +147,26 @@ def measure_latency(module: nn.Module, images: Tensor, compute: Compute, *, seco
                 taken.append(1e3 * (time.perf_counter() - start))
     finally:
         module.train(training)
-    return Latency(tuple(taken[WARMING:] or taken), compute, tuple(images.shape[1:]))
+    return Latency(tuple(taken[WARMING:] or taken), compute, tuple(images.shape[1:]), load.of_others())
+
+
+class _Load:
+    """How much of the machine's processors others take from now on."""
+
+    def __init__(self) -> None:
+        self._since, self._all, self._own = time.monotonic(), *self._used()
+
+    def of_others(self) -> float:
+        """Return the part of all processors that other programs took, 0 to 1."""
+        seconds = time.monotonic() - self._since
+        every, own = self._used()
+        return min(1.0, max(0.0, (every - self._all - (own - self._own)) / (seconds * (psutil.cpu_count() or 1))))
+
+    @staticmethod
+    def _used() -> tuple[float, float]:
+        """Return the processor seconds that all programs have taken, and this one."""
+        times, own = psutil.cpu_times(), psutil.Process().cpu_times()
+        return sum(times) - times.idle - getattr(times, "iowait", 0.0), own.user + own.system
 
 
 def measure_peak_memory(compute: Compute) -> int:

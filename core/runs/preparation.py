@@ -40,12 +40,14 @@ class Preparation:
     def choose_compute(self) -> Compute:
         """Choose by trying, where it matters."""
         config = self.setup.config
+        exact = config.precision == "fp32"  # asked for: the same seed shall give the same numbers, and a trial's winner
+        order = "contiguous" if exact and config.memory_format == "auto" else config.memory_format  # is not always one
         if self.example is None:
             precision = "fp32" if config.precision == "auto" else config.precision
-            order = "contiguous" if config.memory_format == "auto" else config.memory_format
+            order = "contiguous" if order == "auto" else order
             return Compute(device.choose_device(config.device), precision, order)
         return device.choose_compute(
-            *self.example, device=config.device, precision=config.precision, memory_format=config.memory_format
+            *self.example, device=config.device, precision=config.precision, memory_format=order
         )
 
     def facts(self, compute: Compute) -> dict[str, str]:

@@ -26,6 +26,8 @@ CLEAN_SECONDS = 3600.0
 SELDOM = 2.5
 _dispatched: dict[str, float] = {}
 """When this process last dispatched for a store."""
+RECENT = 200
+"""So many runs of an experiment are asked how much memory they took."""
 TYPICAL_MEMORY = 2 * 2**30
 """Bytes that a run is taken to need where none like it was measured."""
 
@@ -49,7 +51,7 @@ def move(store: RunStore, run_id: str, places: int) -> None:
         UserError: If it is not queued.
     """
     with locked_file(home() / "queue.lock"):
-        run, waiting = store.get(run_id), queued(store.runs())
+        run, waiting = store.get(run_id), queued(store.unfinished())
         others = [each for each in waiting if each.id != run.id]
         if len(others) == len(waiting):
             raise UserError(f"Run {run.short_id} is {run.state}; only a queued run has a place to change.")
@@ -70,7 +72,7 @@ def dispatch(store: RunStore, executor: Executor | None = None) -> list[Run]:
     _dispatched[store.uri] = time.monotonic()
     home().mkdir(parents=True, exist_ok=True)
     with locked_file(home() / "queue.lock"):
-        runs = store.runs()
+        runs = store.unfinished()
         here = socket.gethostname()
         busy = [run for run in runs if _is_under_way(run) and run.worker.get("host", here) == here]
         for run in queued(runs):
@@ -78,7 +80,7 @@ def dispatch(store: RunStore, executor: Executor | None = None) -> list[Run]:
                 break
             if run.host != here or not _is_ready(store, run):
                 continue
-            if (busy or started) and not _memory_suffices(run, runs):
+            if (busy or started) and not _memory_suffices(store, run):
                 break
             if _start(store, run, executor or ProcessExecutor()):
                 started.append(run)
@@ -109,9 +111,9 @@ def _is_ready(store: RunStore, run: Run) -> bool:
     return needed is None or needed.status == FINISHED
 
 
-def _memory_suffices(run: Run, runs: list[Run]) -> bool:
-    """Say whether the machine has as much free memory as the last run like this one took."""
-    like = [each for each in runs if each.slug == run.slug and each.config.get("arm") == run.config.get("arm")]
+def _memory_suffices(store: RunStore, run: Run) -> bool:
+    """Say whether the machine has as much free memory as the largest run like this one took."""
+    like = [each for each in store.runs(slug=run.slug, limit=RECENT) if each.config.get("arm") == run.config.get("arm")]
     peaks = [2**20 * int(each.facts["peak_memory"]) for each in like if each.facts.get("peak_memory", "").isdigit()]
     return bool(psutil.virtual_memory().available > (max(peaks) if peaks else TYPICAL_MEMORY))
 

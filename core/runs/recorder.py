@@ -50,7 +50,7 @@ class StoreRecorder:
         self._sayings: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._said = ""
         self._orders = Orders(stop=False, epochs=0)
-        self._began = time.monotonic()
+        self._began = time.monotonic() - sum(end - start for start, end in run.earlier)
         self._recorded = store.last_steps(run_id)
         self._usage = Usage()
         self._created = run.created

@@ -48,13 +48,14 @@ class Run:
         best: Scores of the best epoch.
         best_epoch: That epoch, counted from 1; 0 before the first.
         created: Seconds since 1970.
-        started: When a worker took it; None before.
+        started: When the worker of this attempt took it; None before.
         ended: When it reached its final state; None before.
         beat: Last heartbeat; None before the first.
         stopping: Whether a stop was asked for.
         host: Machine on which it was recorded; it is started there.
         order: Place in the queue: of two queued runs the one with the smaller number starts first.
         attempt: How often it was started: 1, and one more each time it is resumed or prolonged.
+        earlier: Start and end of each earlier attempt that a worker took, seconds since 1970.
         killed: Whether a person asked for its end at once.
         usage: Load at the last heartbeat: ``cpu`` (cores), ``memory`` (bytes of the worker), ``free_share`` (part of
             the machine's memory that was free).
@@ -62,6 +63,7 @@ class Run:
         worker: Who trains it: host, process id and start time of that process.
         facts: Fingerprint, device, versions, commit and other strings recorded with it.
         studies: The studies it belongs to, each with the split on which that one compares.
+        damaged: What of its record could not be read.
     """
 
     id: str
@@ -81,12 +83,14 @@ class Run:
     host: str = ""
     order: float = 0.0
     attempt: int = 1
+    earlier: tuple[tuple[float, float], ...] = ()
     killed: bool = False
     usage: Mapping[str, float] = field(default_factory=dict)
     lost: bool = False
     worker: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     studies: Mapping[str, str] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()
 
     @property
     def short_id(self) -> str:
@@ -99,10 +103,28 @@ class Run:
         return self.status in FINAL
 
     @property
-    def seconds(self) -> float | None:
-        """Return how long it trained, to its end or to its last sign of life."""
+    def epochs(self) -> int:
+        """Return how many epochs it is to have, those counted that were added and are not trained yet."""
+        return int(self.config.get("epochs", 0)) or self.progress.epochs
+
+    @property
+    def share_done(self) -> float:
+        """Return the part of its steps that are done, 0 to 1."""
+        steps = self.progress.steps * self.epochs / max(1, self.progress.epochs)
+        return min(1.0, self.progress.step / steps) if steps else 0.0
+
+    @property
+    def attempts(self) -> tuple[tuple[float, float], ...]:
+        """Return start and end of every attempt that a worker took, the last sign of life where one goes on."""
         until = self.ended or self.beat
-        return None if self.started is None or until is None else max(0.0, until - self.started)
+        if self.started is None or until is None:
+            return self.earlier
+        return (*self.earlier, (self.started, max(self.started, until)))
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long it trained in all attempts together, to its end or to its last sign of life."""
+        return sum(end - start for start, end in self.attempts) if self.attempts else None
 
     @property
     def state(self) -> str:

@@ -8,10 +8,9 @@ missing heartbeat and its vanished process.
 import json
 import os
 import socket
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,23 @@ from mlflow.utils.search_utils import SearchUtils
 from core.errors import UserError
 from core.paths import home, locked_file, logs_folder
 from core.runs.causes import say_cause, say_killed
+from core.runs.database import embedded_uri, has_tables, let_readers_and_writers_be, refuse_loss
 from core.runs.liveness import is_alive, this_process
 from core.runs.points import Point, read_points
-from core.runs.run import FAILED, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run
+from core.runs.run import FAILED, FINAL, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run
+from core.runs.run_ids import begins, only, say_deleted
 from core.runs.snapshots import PREFIX, snapshot_of
 
 SILENCE = 2.5
 """Seconds without a heartbeat after which a worker's process is looked for."""
 LOST = 60.0
 """Seconds without a heartbeat after which a worker on another machine counts as dead."""
+ENDED = frozenset({"worker", "beat", "stop", "started", "ended", "lost", "kill"})
+"""Tags that are true of one attempt; the next begins without them."""
+REOPENED = ENDED | {"attempt", "order", "reason", "earlier", "config"}
+"""Tags that are changed where a run that has ended is to go on."""
+PAGE = 1000
+"""Runs that are read from the store at once."""
 
 
 class RunStore:
@@ -52,15 +59,39 @@ class RunStore:
         Raises:
             UserError: If the home folder cannot be written.
         """
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _embedded_uri()
-        self._database = home() / "mlflow.db" if self.uri == _embedded_uri() else None
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or embedded_uri()
+        self._database = home() / "mlflow.db" if self.uri == embedded_uri() else None
+        self._inode = 0
         if self._database:
             with locked_file(home() / "mlflow.lock"):  # two processes that both make the tables spoil them
-                _let_readers_and_writers_be(self._database)
+                refuse_loss(self._database)
+                let_readers_and_writers_be(self._database)
                 self._client = MlflowClient(tracking_uri=self.uri)
                 self._client.search_experiments(max_results=1)
+                if not has_tables(self._database):  # this process holds one open that was deleted
+                    raise self._gone()
+                self._inode = self._database.stat().st_ino
         else:
             self._client = MlflowClient(tracking_uri=self.uri)
+
+    def _check_there(self) -> None:
+        """See to it that the store is still the one that was opened: SQLite goes on with a deleted file.
+
+        Raises:
+            UserError: If its file was deleted or replaced.
+        """
+        if self._database is None:
+            return
+        with suppress(OSError):
+            if self._database.stat().st_ino == self._inode:
+                return
+        raise self._gone()
+
+    def _gone(self) -> UserError:
+        return UserError(
+            f"{self._database} was deleted or replaced while it was in use. Put it back, or start Fovea again; what "
+            "trains now cannot be recorded any more and ends."
+        )
 
     def create(self, slug: str, config: Mapping[str, Any], *, name: str = "") -> Run:
         """Record a run that is to be started, with its whole config."""
@@ -97,30 +128,66 @@ class RunStore:
         Raises:
             UserError: If there is none, or several begin so.
         """
+        self._check_there()
         if len(run_id) == 32:
             try:
                 entity = self._client.get_run(run_id)
             except MlflowException as error:
                 raise UserError(f"There is no run {run_id}; `python -m core runs` lists them.") from error
             if entity.info.lifecycle_stage == LifecycleStage.DELETED:
-                raise UserError(f"Run {run_id[:8]} was deleted; `python -m core restore {run_id[:8]}` brings it back.")
+                raise say_deleted(run_id)
             return self._read(entity)
-        return _only(run_id, self.runs(), "run")
+        found = self._search(begins(run_id)) if run_id else []
+        if not found and run_id and (deleted := self._search(begins(run_id), deleted=True)):
+            raise say_deleted(deleted[0].id)
+        return only(run_id, found, "run")
 
-    def runs(self, *, slug: str | None = None, limit: int = 1000, deleted: bool = False) -> list[Run]:
-        """Return runs, newest first: those that count, or those that were deleted and not yet erased."""
+    def runs(self, *, slug: str | None = None, limit: int | None = None, deleted: bool = False) -> list[Run]:
+        """Return runs, newest first: those that count, or those that were deleted and not yet erased.
+
+        Args:
+            slug: Of one experiment; of all if None.
+            limit: Not more than so many; all if None.
+            deleted: Those that were deleted instead.
+        """
+        return self._search(slug=slug, limit=limit, deleted=deleted)
+
+    def unfinished(self) -> list[Run]:
+        """Return the runs that wait or train, newest first, however many others there are."""
+        found = self._search(" and ".join(f"attributes.status != '{status}'" for status in sorted(FINAL)))
+        return [run for run in found if not run.is_final]
+
+    def _search(
+        self, wanted: str = "", *, slug: str | None = None, limit: int | None = None, deleted: bool = False
+    ) -> list[Run]:  # fmt: skip
+        """Return the runs that a filter of MLflow's lets through, newest first, page after page."""
+        self._check_there()
         experiments = [
             each.experiment_id
-            for each in self._client.search_experiments()
+            for each in self._all_experiments()
             if each.name.startswith("fovea-") and slug in (None, each.name.removeprefix("fovea-"))
         ]
-        if not experiments:
-            return []
-        found = self._client.search_runs(
-            experiments, max_results=limit, order_by=["attributes.start_time DESC"],
-            run_view_type=ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY,
-        )  # fmt: skip
-        return [snapshot_of(entity) if deleted else self._read(entity) for entity in found]
+        found: list[Run] = []
+        token: str | None = None
+        while experiments and (limit is None or len(found) < limit):
+            page = self._client.search_runs(
+                experiments, wanted, max_results=PAGE if limit is None else min(PAGE, limit - len(found)),
+                order_by=["attributes.start_time DESC"], page_token=token,
+                run_view_type=ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY,
+            )  # fmt: skip
+            found += [snapshot_of(entity) if deleted else self._read(entity) for entity in page]
+            token = page.token
+            if not token:
+                break
+        return found
+
+    def _all_experiments(self) -> list[Any]:
+        page = self._client.search_experiments()
+        found = list(page)
+        while page.token:
+            page = self._client.search_experiments(page_token=page.token)
+            found += page
+        return found
 
     def _read(self, entity: Any) -> Run:
         run = snapshot_of(entity)
@@ -175,6 +242,7 @@ class RunStore:
 
     def beat(self, run_id: str, progress: Progress, usage: Mapping[str, float] | None = None) -> Orders:
         """Show that the worker lives and how far it is; return what was asked of it meanwhile."""
+        self._check_there()
         self._tag(
             run_id, beat=str(time.time()), progress=json.dumps(asdict(progress)), usage=json.dumps(dict(usage or {}))
         )
@@ -227,8 +295,26 @@ class RunStore:
             raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to {wish}.")
         self._tag(run.id, **{wish: str(time.time())})
         if run.status == SCHEDULED and not run.worker:
-            self.finish(run.id, KILLED, "Cancelled in the queue; nothing was trained.")
+            self.cancel(run)
         return self.get(run.id)
+
+    def cancel(self, run: Run) -> None:
+        """End a run that waits; one that waits to go on becomes again what it was."""
+        if run.attempt > 1:
+            self._close_again(run)
+        else:
+            self.finish(run.id, KILLED, "Cancelled in the queue; nothing was trained.")
+
+    def _close_again(self, run: Run) -> None:
+        """Give a run that waits to go on, and shall not any more, the final state back from which it was opened."""
+        tags = self._client.get_run(run.id).data.tags
+        before = json.loads(tags.get(f"{PREFIX}before", "{}"))
+        for key in {*REOPENED, "before"} - before.get("tags", {}).keys():
+            if f"{PREFIX}{key}" in tags:
+                self._client.delete_tag(run.id, f"{PREFIX}{key}")
+        self._tag(run.id, **before.get("tags", {"reason": "Cancelled in the queue; it stays as it was.",
+                                                "ended": str(time.time())}))  # fmt: skip
+        self._client.set_terminated(run.id, status=before.get("status", KILLED))
 
     def set_order(self, run_id: str, order: float) -> None:
         """Give a queued run another place; the smallest number starts first."""
@@ -239,8 +325,12 @@ class RunStore:
         config = dict(self.get(run_id).config) | {"epochs": epochs}
         self._tag(run_id, config=json.dumps(config))
 
-    def reopen(self, run_id: str) -> Run:
+    def reopen(self, run_id: str, *, epochs: int | None = None) -> Run:
         """Put a run that has ended back into the queue, to go on from its last checkpoint.
+
+        Args:
+            run_id: Which.
+            epochs: How many it is to have; as before if None.
 
         Raises:
             UserError: If it has not ended.
@@ -248,10 +338,17 @@ class RunStore:
         run = self.get(run_id)
         if not run.is_final:
             raise UserError(f"Run {run.short_id} is {run.state}; only a run that has ended can go on.")
-        for key in ("worker", "beat", "stop", "ended", "lost", "kill"):
-            if f"{PREFIX}{key}" in self._client.get_run(run.id).data.tags:
-                self._client.delete_tag(run.id, f"{PREFIX}{key}")
-        self._tag(run.id, attempt=str(run.attempt + 1), order=str(time.time()), reason="Queued to go on.")
+        tags = self._client.get_run(run.id).data.tags
+        kept = {key: tags[f"{PREFIX}{key}"] for key in REOPENED if f"{PREFIX}{key}" in tags}
+        self._tag(run.id, before=json.dumps({"status": run.status, "tags": kept}))
+        for key in kept.keys() & ENDED:
+            self._client.delete_tag(run.id, f"{PREFIX}{key}")
+        self._tag(
+            run.id, attempt=str(run.attempt + 1), order=str(time.time()), reason="Queued to go on.",
+            earlier=json.dumps(run.attempts),
+        )  # fmt: skip
+        if epochs is not None:
+            self.set_epochs(run.id, epochs)
         self._client.update_run(run.id, status=SCHEDULED)
         return self.get(run.id)
 
@@ -273,7 +370,7 @@ class RunStore:
         Raises:
             UserError: If no deleted run has this id, or several begin so.
         """
-        run = _only(run_id, self.runs(deleted=True), "deleted run")
+        run = only(run_id, self._search(begins(run_id), deleted=True) if run_id else (), "deleted run")
         self._client.restore_run(run.id)
         return self.get(run.id)
 
@@ -355,37 +452,3 @@ class RunStore:
 
     def _tag(self, run_id: str, **tags: str) -> None:
         self._client.log_batch(run_id, tags=[RunTag(f"{PREFIX}{key}", value) for key, value in tags.items()])
-
-
-def _only(beginning: str, runs: Iterable[Run], kind: str) -> Run:
-    """Return the one run whose id begins so.
-
-    Raises:
-        UserError: If there is none, or there are several.
-    """
-    fitting = [run for run in runs if beginning and run.id.startswith(beginning)]
-    if len(fitting) != 1:
-        said = "is not known" if not fitting else f"fits {len(fitting)}, give more digits"
-        raise UserError(f"The {kind} {beginning!r} {said}; `python -m core runs` lists them.")
-    return fitting[0]
-
-
-def _let_readers_and_writers_be(path: Path) -> None:
-    """Switch a database to a write-ahead log, in which readers never wait for a writer nor make it wait.
-
-    The mode stays with the file. Where it cannot be had, as on some network disks, the database works as before.
-    """
-    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path)) as database:
-        database.execute("pragma journal_mode=wal")
-
-
-def _embedded_uri() -> str:
-    folder = home()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        said = f"{folder} cannot be made ({error.strerror}); set FOVEA_HOME to a folder you can write."
-        raise UserError(said) from error
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"{folder} cannot be written; set FOVEA_HOME to a folder you can write.")
-    return f"sqlite:///{folder / 'mlflow.db'}"

@@ -85,7 +85,7 @@ def _time_answers(ready: Preparation, compute: Compute) -> dict[str, str]:
     except (UserError, RuntimeError, ValueError, OSError) as error:
         say(f"The time of an answer could not be measured: {error}")
         return {}
-    return {"latency": f"{found.median:.2f}", "latency_measured": found.say()}
+    return {"latency": f"{found.median:.2f}", "latency_measured": found.say(), "latency_fair": str(found.is_fair)}
 
 
 def _chosen_before(run: Run) -> Compute | None:

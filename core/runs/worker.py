@@ -43,7 +43,8 @@ def _work(store: RunStore, run: Run) -> str:
     with ExitStack() as slot:
         try:
             if not _await_slot(store, run, slot):
-                return _end(store, run, KILLED, "Cancelled in the queue; nothing was trained.")
+                store.cancel(run)
+                return store.get(run.id).status
             return _train(store, store.start(run.id))
         except UserError as error:
             return _end(store, run, FAILED, str(error))

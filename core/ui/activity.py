@@ -4,10 +4,11 @@ import streamlit as st
 
 from core.experiments import catalogue
 from core.runs.queue import dispatch_seldom
+from core.runs.readable import readable
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.viewers import follow
-from core.ui.wording import ICONS, monitored, say_number, say_status
+from core.ui.wording import ICONS, as_text, monitored, say_number, say_status
 
 SECONDS = 2.0
 
@@ -19,7 +20,7 @@ def show_activity(store: RunStore, runs: list[Run]) -> None:
 
 def _show_active(store: RunStore, before: tuple[str, ...]) -> None:
     dispatch_seldom(store)
-    runs = store.runs()
+    runs = readable(store.runs())
     active = [run for run in runs if not run.is_final]
     if tuple(run.id for run in active) != before:
         st.rerun()  # a run has started or ended: the cards and the rest of the page change too
@@ -30,10 +31,12 @@ def _show_active(store: RunStore, before: tuple[str, ...]) -> None:
 
 
 def _show_run(run: Run) -> None:
-    experiment, progress = catalogue().get(run.slug), run.progress
+    experiment = catalogue().get(run.slug)
     with st.container(border=True):
-        st.markdown(f"{ICONS[run.state]} **{run.name}** · {experiment.title if experiment else run.slug}")
-        st.progress(progress.step / progress.steps if progress.steps else 0.0, text=say_status(run))
+        st.markdown(
+            f"{ICONS[run.state]} **{as_text(run.name)}** · {experiment.title if experiment else as_text(run.slug)}"
+        )
+        st.progress(run.share_done, text=say_status(run))
         title, value = monitored(experiment, run) if experiment else ("", None)
         if value is not None:
             st.caption(f"Best {title} {say_number(value)}, epoch {run.best_epoch}")
@@ -46,7 +49,7 @@ def _show_nothing(runs: list[Run]) -> None:
         st.info("Nothing has been trained yet. Press **Train** on a card; the quick recipe takes about a minute.")
         return
     last = runs[0]
-    st.markdown(f"Nothing at the moment. The newest run, **{last.name}**, has {_ended(last)}.")
+    st.markdown(f"Nothing at the moment. The newest run, **{as_text(last.name)}**, has {_ended(last)}.")
     if st.button("Open it", key="open-newest", icon=":material/monitoring:"):
         st.switch_page("runs.py", query_params={"run": last.short_id})
 

@@ -24,12 +24,13 @@ class Histories:
 
     known: dict[str, Curve] = field(default_factory=dict)
     times: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    complete: set[str] = field(default_factory=set)
-    names: tuple[tuple[int, bool], list[str]] = ((-1, False), [])
+    complete: dict[str, int] = field(default_factory=dict)
+    """Keys that were read after the run had ended, with the attempt that had: it may have gone on since."""
+    names: tuple[tuple[int, int, bool], list[str]] = ((0, -1, False), [])
 
     def keys(self, store: RunStore, run: Run) -> list[str]:
         """Return the keys that have a history, looked up once an epoch."""
-        state = (run.progress.epoch, run.is_final)
+        state = (run.attempt, run.progress.epoch, run.is_final)
         if self.names[0] != state or not self.names[1]:
             self.names = state, store.metric_keys(run.id)
         return self.names[1]
@@ -44,10 +45,15 @@ class Histories:
         return self._extend(store, run, key, len(self.known.get(key, NOTHING)[0]) < expected)
 
     def read_by_minute(self, store: RunStore, run: Run, key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return a key's values and the minutes at which they were recorded, counted from the run's first start."""
+        """Return a key's values and the minutes of training after which they were recorded, all attempts together."""
         _, values = self.read(store, run, key)
         times = self.times.get(key, NOTHING[1])
-        return (times - (run.started or run.created)) / 60, values
+        if not run.attempts:
+            return (times - run.created) / 60, values
+        starts, ends = np.array(run.attempts, np.float64).T
+        before = np.concatenate([[0.0], np.cumsum(ends - starts)[:-1]])
+        own = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, None)
+        return (before[own] + times - starts[own]) / 60, values
 
     def read_load(self, store: RunStore, run: Run, key: str) -> Curve:
         """Return the curve of a key that counts seconds."""
@@ -55,7 +61,7 @@ class Histories:
 
     def _extend(self, store: RunStore, run: Run, key: str, expected: bool) -> Curve:
         steps, values = self.known.get(key, NOTHING)
-        if key not in self.complete and (run.is_final or expected or not len(steps)):
+        if self.complete.get(key) != run.attempt and (run.is_final or expected or not len(steps)):
             new = store.points_after(run.id, key, count=len(steps), step=int(steps[-1]) if len(steps) else -1)
             if new:
                 at = np.array([each[2] for each in new], np.float64)
@@ -64,7 +70,7 @@ class Histories:
                 values = np.concatenate([values, np.array([each[1] for each in new], np.float64)])
             self.known[key] = steps, values
             if run.is_final:
-                self.complete.add(key)
+                self.complete[key] = run.attempt
         return steps, values
 
 

@@ -67,7 +67,7 @@ def _show_hints(read: Callable[[str], Curve], run: Run, experiment: Experiment) 
     """Point out what the curves say; the losses of parts that learn against each other say no such thing."""
     training, validation = (read(f"{split}/loss")[1].tolist() for split in ("train", "val"))
     score = title_of_score(experiment, experiment.monitor_of(run.config["arm"]))
-    epochs = run.progress.epochs or run.config["epochs"]
+    epochs = run.epochs
     for said in find_hints(training, validation, score=score, best_epoch=run.best_epoch, epochs=epochs):
         st.info(said, icon=":material/lightbulb:")
 

@@ -12,6 +12,7 @@ from core.ui.run_actions import show_actions
 from core.ui.wording import (
     COLOURS,
     ICONS,
+    as_text,
     monitored,
     say_data,
     say_duration,
@@ -26,20 +27,22 @@ def show_header(store: RunStore, run: Run, experiment: Experiment) -> None:
     """Draw everything above the tabs."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            st.header(run.name, anchor=False, width="content")
+            st.header(as_text(run.name), anchor=False, width="content")
             st.badge(run.state, icon=ICONS[run.state], color=COLOURS[run.state])  # type: ignore[arg-type]
         show_actions(store, run, experiment)
     st.caption(f"{experiment.title} · {say_data(run.config['data'])} · {say_when(run.created)} · run {run.short_id}")
     _show_numbers(run, experiment)
-    _show_status(run, place_of(run, store.runs()) if run.status == SCHEDULED else 0)
+    _show_status(run, place_of(run, store.unfinished()) if run.status == SCHEDULED else 0)
 
 
 def _show_numbers(run: Run, experiment: Experiment) -> None:
     title, best = monitored(experiment, run)
     progress, since = run.progress, run.progress.stale_epochs
-    seconds = run.seconds if run.is_final or run.started is None else time.time() - run.started
+    seconds = run.seconds
+    if seconds is not None and run.started is not None and run.beat is not None and not run.is_final:
+        seconds += time.time() - run.beat
     numbers = {
-        "Epochs done": f"{progress.epoch} of {progress.epochs or run.config['epochs']}",
+        "Epochs done": f"{progress.epoch} of {run.epochs}",
         "Time": say_duration(seconds),
     }
     if not run.is_final:
@@ -57,12 +60,12 @@ def _show_numbers(run: Run, experiment: Experiment) -> None:
 def _show_status(run: Run, place: int) -> None:
     progress = run.progress
     if run.status == FINISHED:
-        st.success(run.reason, icon=ICONS[run.state])
+        st.success(as_text(run.reason), icon=ICONS[run.state])
     elif run.status == FAILED:
-        st.error(run.reason, icon=ICONS[run.state])
+        st.error(as_text(run.reason), icon=ICONS[run.state])
     elif run.is_final:
-        st.info(run.reason, icon=ICONS[run.state])
+        st.info(as_text(run.reason), icon=ICONS[run.state])
     else:
         steps = f" Step {progress.step} of {progress.steps}." if progress.steps else ""
         steps = f" Its place is {place}." if place else steps
-        st.progress(min(1.0, progress.step / progress.steps) if progress.steps else 0.0, text=say_status(run) + steps)
+        st.progress(run.share_done, text=say_status(run) + steps)

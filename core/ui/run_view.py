@@ -5,6 +5,7 @@ import streamlit as st
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.queue import dispatch_seldom
+from core.runs.readable import why_unreadable
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.run_curves import show_curves
@@ -14,6 +15,7 @@ from core.ui.run_machine import show_machine
 from core.ui.run_samples import show_samples
 from core.ui.run_settings import show_settings
 from core.ui.viewers import follow
+from core.ui.wording import as_text
 
 CURVES, SAMPLES, LOG, MACHINE, SETTINGS = TABS = ("Curves", "Samples", "Log", "Machine", "Settings")
 
@@ -31,10 +33,9 @@ def find_run(store: RunStore, wanted: str, runs: list[Run]) -> Run:
 
 def show_run(store: RunStore, run: Run) -> None:
     """Draw a run; one that has ended is drawn once."""
-    try:
-        find_experiment(run.slug)
-    except UserError as error:
-        st.error(f"This run belongs to an experiment that this version does not know. {error}")
+    reason = why_unreadable(run)
+    if reason:
+        st.error(f"Run {run.short_id} cannot be shown. {as_text(reason)}", icon=":material/error:")
         return
     follow(_show, store, run.id, run.is_final, moving=not run.is_final)
 

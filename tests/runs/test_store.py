@@ -137,3 +137,70 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch: pytes
     monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(UserError, match="FOVEA_HOME"):
         RunStore()
+
+
+def test_cancelling_what_waits_to_go_on_leaves_it_as_it_was(store: RunStore) -> None:
+    run_id = started(store)
+    store.beat(run_id, Progress(step=8, steps=8, epoch=4, epochs=4))
+    store.finish(run_id, FINISHED, "All 4 epochs are done.")
+    before = store.get(run_id)
+    for epochs in (None, before.epochs + 3):
+        waiting = store.reopen(run_id, epochs=epochs)
+        assert (waiting.status, waiting.epochs) == (SCHEDULED, epochs or before.epochs)
+        assert waiting.share_done < 1 or epochs is None
+        assert store.request_stop(run_id) == before
+    again = store.reopen(run_id)
+    assert again.attempt == before.attempt + 1
+    assert store.mark_killed(run_id) == before
+
+
+def test_the_time_of_a_run_is_that_of_all_its_attempts_and_not_of_the_queue(store: RunStore) -> None:
+    run_id = started(store)
+    time.sleep(0.2)
+    store.finish(run_id, KILLED, "stopped")
+    first = store.get(run_id).seconds
+    assert first
+    store.reopen(run_id)
+    time.sleep(0.3)
+    assert store.get(run_id).seconds == first, "it waits"
+    store.claim(run_id)
+    store.start(run_id)
+    time.sleep(0.2)
+    store.finish(run_id, FINISHED, "done")
+    both = store.get(run_id)
+    assert both.seconds
+    assert first + 0.19 < both.seconds < first + 0.3
+    assert len(both.attempts) == 2
+
+
+def test_a_deleted_run_is_called_so_by_any_beginning_of_its_id(store: RunStore) -> None:
+    run_id = started(store)
+    store.finish(run_id, FINISHED, "done")
+    store.delete(run_id)
+    for name in (run_id, run_id[:8]):
+        with pytest.raises(UserError, match=rf"{run_id[:8]}.*core restore"):
+            store.get(name)
+    assert store.restore(run_id[:8]).id == run_id
+
+
+@pytest.mark.parametrize("wild", ["%", "_" * 8, "a' OR '1'='1", "%' --", "\\", "ä"])
+def test_what_is_no_id_finds_nothing(wild: str, store: RunStore) -> None:
+    store.create("vessels", CONFIG)
+    with pytest.raises(UserError, match="core runs"):
+        store.get(wild)
+
+
+def test_a_store_whose_file_is_gone_is_not_begun_anew_in_silence(store: RunStore, home: Path) -> None:
+    run_id = started(store)
+    (store.folder(run_id) / "kept").write_text("")
+    for each in home.glob("mlflow.db*"):
+        each.unlink()
+    for act in (store.runs, lambda: store.get(run_id), lambda: store.beat(run_id, Progress()), RunStore):
+        with pytest.raises(UserError, match=r"mlflow\.db"):
+            act()
+    (home / "artifacts").rename(home / "elsewhere")
+    with pytest.raises(UserError, match=r"mlflow\.db"):
+        RunStore()  # this process still holds the deleted one open
+    told = home / "told.json"
+    await_end(begin(["runs", "--json"], told, home / "exit", FOVEA_HOME=str(home)))
+    assert told.read_text().splitlines()[-1] == "[]"

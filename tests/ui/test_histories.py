@@ -77,3 +77,23 @@ def test_a_history_is_the_same_in_our_own_reading_and_in_mlflows() -> None:
     np.testing.assert_equal(store.history(run.id, "step/loss")[0::4], mlflow[0::4])
     np.testing.assert_equal([value for _, value, _ in store.history(run.id, "step/loss")], told)
     assert store.points_after(run.id, "step/loss", count=4, step=3) == [(4, 0.25, 1e9 + 4)]
+
+
+@pytest.mark.filterwarnings("default")  # of MLflow and SQLAlchemy
+def test_a_curve_goes_on_where_the_run_does_and_time_in_the_queue_does_not_count() -> None:
+    store = RunStore()
+    run = store.create("vessels", {"arm": "unet", "recipe": "quick", "seed": 0, "epochs": 2})
+    known = Histories()
+    for first, last in ((1, 5), (6, 9)):
+        store.start(run.id)
+        store.log_points(run.id, points(first, last))
+        store.beat(run.id, Progress(step=last))
+        store.finish(run.id, FINISHED, "done")
+        ended = store.get(run.id)
+        assert known.read(store, ended, "step/loss")[0].tolist() == list(range(1, last + 1))
+        assert known.keys(store, ended) == ["step/loss"]
+        store.reopen(run.id)
+        time.sleep(0.5)
+    minutes, _ = known.read_by_minute(store, store.get(run.id), "step/loss")
+    assert (np.diff(minutes) >= 0).all()
+    assert 0 <= minutes[-1] * 60 < 0.5
