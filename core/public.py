@@ -6,7 +6,7 @@ touch what somebody else made, is limited or left out, and says so.
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -27,10 +27,14 @@ class PublicLimits:
         minutes: A training is stopped after so many and keeps its best epoch.
         unfinished_runs: So many may wait or train at once, all visitors' together.
         knobs: The largest value of knobs that decide memory or time, where an experiment has them.
+        sizes: Knobs that decide how large a network or a step is: none may be larger than in one of the experiment's
+            own recipes.
+        step_pixels: Of all pictures of one training step together.
         upload_bytes: Of one file.
         upload_pixels: Of one picture.
         upload_pictures: At once, an archive's counted each.
-        upload_all_bytes: That an archive may unpack to.
+        upload_all_bytes: That an archive may unpack to, and that one request may bring.
+        stored_bytes: That the uploads and results of all visitors may take until they are cleaned away.
     """
 
     minutes: float = 10.0
@@ -48,10 +52,16 @@ class PublicLimits:
             }
         )
     )
+    sizes: tuple[str, ...] = (
+        "bottleneck", "copies", "crop", "crops", "gallery", "hidden", "judge_width", "levels", "patch", "patches",
+        "projection", "resize", "test_size", "tile", "width",
+    )  # fmt: skip
+    step_pixels: int = 64 * 256 * 256
     upload_bytes: int = 16 * MIB
     upload_pixels: int = 16_000_000
     upload_pictures: int = 50
     upload_all_bytes: int = 128 * MIB
+    stored_bytes: int = 2048 * MIB
 
     def say(self) -> str:
         """Return the limits in words, for pages."""
@@ -81,11 +91,12 @@ def refuse_folder(data: str) -> None:
         )
 
 
-def refuse_training(config: Mapping[str, Any]) -> None:
+def refuse_training(config: Mapping[str, Any], largest: Callable[[], Mapping[str, float]]) -> None:
     """Refuse a training that is larger than a public server allows.
 
     Args:
         config: All knobs by name.
+        largest: Returns of each numeric knob the largest value in the experiment's recipes; asked where it matters.
 
     Raises:
         UserError: If this server is public, and a knob is above its limit or names a place on its disk.
@@ -93,29 +104,45 @@ def refuse_training(config: Mapping[str, Any]) -> None:
     limits = public_limits()
     if limits is None:
         return
-    for name, most in limits.knobs.items():
-        if isinstance(config.get(name), int | float) and config[name] > most:
-            raise UserError(f"{name} was given as {config[name]}, and a public server allows {most:g}; lower it.")
+    known = largest()
+    most = dict(limits.knobs) | {name: known[name] for name in limits.sizes if name in known}
+    for name, allowed in most.items():
+        if isinstance(config.get(name), int | float) and config[name] > allowed:
+            raise UserError(f"{name} was given as {config[name]}, and a public server allows {allowed:g}; lower it.")
+    side = next((int(config[name]) for name in ("patch", "crop", "size", "diameter") if config.get(name)), 0)
+    if config.get("batch_size", 1) * side**2 > limits.step_pixels:
+        raise UserError(
+            f"A step of {config['batch_size']} pictures of {side}×{side} pixels is more than the "
+            f"{limits.step_pixels / 1e6:.1f} million pixels that a public server allows; lower batch_size."
+        )
     for name, value in config.items():
         if name != "data" and isinstance(value, str) and ("/" in value or "\\" in value or value.startswith("~")):
             raise UserError(f"{name} was given as {value!r}, but a public server opens no folder of its own; leave it.")
 
 
-def refuse_another(unfinished: int) -> None:
-    """Refuse one more training where a public server has enough of them.
+def refuse_another(unfinished: int, count: int = 1) -> None:
+    """Refuse more trainings where a public server has enough of them.
 
     Args:
         unfinished: Runs that wait or train.
+        count: So many more are asked for.
 
     Raises:
-        UserError: If this server is public and has no place for another.
+        UserError: If this server is public and has no place for all of them.
     """
     limits = public_limits()
-    if limits is not None and unfinished >= limits.unfinished_runs:
+    if limits is None or unfinished + count <= limits.unfinished_runs:
+        return
+    if count > limits.unfinished_runs:
         raise UserError(
-            f"{unfinished} trainings wait or run on this public server, which allows {limits.unfinished_runs}; come "
-            "back when one has ended."
+            f"These are {count} trainings, and this public server allows {limits.unfinished_runs} that wait or run; "
+            "ask for fewer."
         )
+    asked = "" if count == 1 else f" and {count} more were asked for"
+    raise UserError(
+        f"{unfinished} trainings wait or run on this public server, which allows {limits.unfinished_runs}{asked}; come "
+        "back when one has ended."
+    )
 
 
 def refuse_keeper_task(what: str) -> None:

@@ -46,7 +46,7 @@ def test_the_switch_is_one_variable(told: str, is_public: bool, monkeypatch: pyt
 def test_a_private_server_limits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FOVEA_PUBLIC", raising=False)
     public.refuse_folder("/data")
-    public.refuse_training({"epochs": 100_000})
+    public.refuse_training({"epochs": 100_000}, dict)
     public.refuse_another(1000)
     public.refuse_keeper_task("Erasing runs")
     assert not public.time_is_up(1e9)
@@ -76,13 +76,13 @@ def test_a_large_training_and_one_too_many_are_refused(public_server: PublicLimi
 
 def test_a_knob_that_names_a_folder_is_refused(public_server: PublicLimits) -> None:
     with pytest.raises(UserError, match="backbone_from"):
-        public.refuse_training({"backbone_from": "/root/weights"})
+        public.refuse_training({"backbone_from": "/root/weights"}, dict)
 
 
 def test_every_quick_recipe_is_within_the_limits(public_server: PublicLimits) -> None:
     for experiment in catalogue().values():
         for arm in experiment.arms:
-            public.refuse_training(experiment.config(arm=arm.slug, recipe="quick").as_values())
+            public.refuse_training(experiment.config(arm=arm.slug, recipe="quick").as_values(), experiment.largest)
 
 
 @pytest.mark.slow

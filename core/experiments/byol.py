@@ -12,6 +12,7 @@ from core.experiments.experiment import Arm, Recipe, Reported
 from core.experiments.pretraining import announce_weights
 from core.experiments.self_supervision import ByolConfig, PretrainSetup
 from core.experiments.setup import Setup
+from core.paths import as_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +48,7 @@ class DownstreamSetup(ClassificationSetup):
         if self.config.arm not in BLIND:
             return super().begin(network, earlier)
         given = cast(ByolConfig, self.config).backbone_from
-        folder = Path(given).expanduser() if given else earlier
+        folder = as_path(given) if given else earlier
         if folder is None:
             raise UserError(f"The arm {self.config.arm} builds on a pre-training; train the arm {PRETRAIN} first.")
         return (self._load_backbone(cast("Classifier", network), folder),)

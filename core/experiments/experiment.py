@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from core.config import IDENTITY, RunConfig
 from core.data.traits import Traits
-from core.errors import UserError
-from core.paths import data_folder
+from core.errors import UserError, say_environment, shorten
+from core.paths import as_path, data_folder
 from core.public import refuse_folder
 
 if TYPE_CHECKING:
@@ -173,6 +173,16 @@ class Experiment(ABC):
         identity = {"arm": way.slug, "recipe": chosen.slug, "data": data or SYNTHETIC, "seed": seed}
         return self.config_type.from_values({**chosen.values_for(way.slug), **changes, **identity})
 
+    def largest(self) -> dict[str, float]:
+        """Return the largest value that each numeric knob has in a recipe of an arm."""
+        found: dict[str, float] = {}
+        for recipe in self.recipes:
+            for arm in self.arms:
+                for name, value in self.config(arm=arm.slug, recipe=recipe.slug).as_values().items():
+                    if isinstance(value, int | float):
+                        found[name] = max(value, found.get(name, value))
+        return found
+
     def read_config(self, values: Mapping[str, object]) -> RunConfig:
         """Return a stored config, checked again.
 
@@ -228,7 +238,11 @@ class Experiment(ABC):
         """
         if data != SYNTHETIC:
             refuse_folder(data)
-            return self.open_folder(Path(data).expanduser().resolve())
+            try:
+                return self.open_folder(as_path(data).resolve())
+            except OSError as error:
+                said = say_environment(error) or f"{error}."
+                raise UserError(f"The data were given as {shorten(data)!r}, which cannot be opened: {said}") from error
         folder = data_folder() / f"{self.slug}-{SYNTHETIC}-{self.synthetic_pictures}"
         if not folder.exists():
             try:

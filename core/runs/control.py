@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.public import refuse_another, refuse_keeper_task, refuse_training
+from core.public import refuse_keeper_task, refuse_training
+from core.runs.admission import admission, refuse_more
 from core.runs.causes import exit_path
 from core.runs.liveness import is_alive
 from core.runs.queue import dispatch
@@ -56,12 +57,18 @@ def resume(store: RunStore, run_id: str) -> Run:
     if run.status == FINISHED:
         raise UserError(f"Run {run.short_id} has finished all its epochs; prolong it to train further.")
     find_experiment(run.slug).read_config(run.config)
-    refuse_another(sum(not each.is_final for each in store.runs()))
     require_state(store, run)
-    run = store.reopen(run.id)
-    exit_path(store.log_path(run.id)).unlink(missing_ok=True)
+    run = _reopen(store, run)
     dispatch(store)
     return store.get(run.id)
+
+
+def _reopen(store: RunStore, run: Run, epochs: int | None = None) -> Run:
+    with admission():
+        refuse_more(store)
+        run = store.reopen(run.id, epochs=epochs)
+    exit_path(store.log_path(run.id)).unlink(missing_ok=True)
+    return run
 
 
 def extend(store: RunStore, run_id: str, epochs: int) -> Run:
@@ -73,17 +80,17 @@ def extend(store: RunStore, run_id: str, epochs: int) -> Run:
     run = store.get(run_id)
     if epochs < 1:
         raise UserError(f"epochs was given as {epochs}; a run can be prolonged by 1 or more.")
-    config = find_experiment(run.slug).read_config(run.config)
+    experiment = find_experiment(run.slug)
+    config = experiment.read_config(run.config)
     wanted = replace(config, epochs=config.epochs + epochs)  # checks the range
-    refuse_training(wanted.as_values())
+    refuse_training(wanted.as_values(), experiment.largest)
     if run.is_final:
         require_state(store, run)
-    store.set_epochs(run.id, wanted.epochs)
-    run = store.get(run.id)
     if run.is_final:
-        store.reopen(run.id)
-        exit_path(store.log_path(run.id)).unlink(missing_ok=True)
+        _reopen(store, run, wanted.epochs)
         dispatch(store)
+    else:
+        store.set_epochs(run.id, wanted.epochs)
     return store.get(run.id)
 
 

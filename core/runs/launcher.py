@@ -2,10 +2,12 @@
 
 import shlex
 import time
+from collections.abc import Sequence
 
 from core.config import RunConfig
 from core.experiments import find_experiment
-from core.public import refuse_another, refuse_training
+from core.public import refuse_training
+from core.runs.admission import admission, refuse_more
 from core.runs.executor import Executor
 from core.runs.queue import dispatch
 from core.runs.requirements import find_same
@@ -28,19 +30,47 @@ def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", exe
     Raises:
         UserError: If the data set cannot be read or the run could not start; then nothing is recorded.
     """
+    return launch_all(store, slug, [config], name=name, executor=executor)[0]
+
+
+def launch_all(
+    store: RunStore, slug: str, configs: Sequence[RunConfig], *, name: str = "", executor: Executor | None = None
+) -> list[Run]:  # fmt: skip
+    """Put several runs into the queue: all of them, or none where one is refused; see :func:`launch`."""
     experiment = find_experiment(slug)
-    experiment.check_data(config.data)
-    refuse_training(config.as_values())
-    refuse_another(sum(not run.is_final for run in store.runs()))
-    experiment.announce(config)
-    needed = experiment.prerequisite(config)
-    if needed is not None:
+    for data in dict.fromkeys(config.data for config in configs):
+        experiment.check_data(data)
+    for config in configs:
+        refuse_training(config.as_values(), experiment.largest)
+        experiment.announce(config)
+    with admission():
+        wanted = [*_missing_prerequisites(store, slug, configs), *configs]
+        refuse_more(store, len(wanted))
+        runs: list[Run] = []
+        try:
+            for each in wanted:
+                runs.append(store.create(slug, each.as_values(), name=name))
+        except BaseException:
+            for run in runs:  # nothing is left over of what did not come about
+                store.finish(run.id, KILLED, "Taken back: the others that belong to it could not be recorded.")
+                store.delete(run.id)
+            raise
+    dispatch(store, executor)
+    return [store.get(run.id) for run in runs[-len(configs) :]] if configs else []
+
+
+def _missing_prerequisites(store: RunStore, slug: str, configs: Sequence[RunConfig]) -> list[RunConfig]:
+    """Return the configs of the runs that these build on and that nobody has trained or queued yet, each once."""
+    experiment, missing = find_experiment(slug), []
+    for config in configs:
+        needed = experiment.prerequisite(config)
+        if needed is None or needed in missing or needed in configs:
+            continue
+        refuse_training(needed.as_values(), experiment.largest)
         before = find_same(store, slug, needed)
         if before is None or before.status in (FAILED, KILLED):
-            launch(store, slug, needed, executor=executor)
-    run = store.create(slug, config.as_values(), name=name)
-    dispatch(store, executor)
-    return store.get(run.id)
+            missing.append(needed)
+    return missing
 
 
 def wait(store: RunStore, run_id: str, *, poll: float = 0.3) -> Run:

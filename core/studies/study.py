@@ -8,8 +8,8 @@ from typing import Any
 from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.runs.launcher import launch
-from core.runs.queue import dispatch
+from core.runs.launcher import launch_all
+from core.runs.readable import readable
 from core.runs.requirements import find_same
 from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.store import RunStore
@@ -180,12 +180,14 @@ def extend_study(store: RunStore, study: Study, seeds: int) -> Study:
 
 
 def _enlist(store: RunStore, study: str, template: Template, configs: Sequence[RunConfig], split: str) -> None:
-    for config in configs:
-        known = find_same(store, template.experiment, config)
-        if known is None or known.status in (FAILED, KILLED):
-            known = launch(store, template.experiment, config)
-        store.join_study(known.id, study, split)
-    dispatch(store)
+    """Give a study its runs: those that were trained with these configs or are under way, and new ones, all or none."""
+    known = [find_same(store, template.experiment, config) for config in configs]
+    counts = [run is not None and run.status not in (FAILED, KILLED) for run in known]
+    new = [config for config, there in zip(configs, counts, strict=True) if not there]
+    launched = iter(launch_all(store, template.experiment, new))
+    for run, there in zip(known, counts, strict=True):
+        member = run if run is not None and there else next(launched)
+        store.join_study(member.id, study, split)
 
 
 def studies(runs: Sequence[Run]) -> list[Study]:
@@ -195,7 +197,7 @@ def studies(runs: Sequence[Run]) -> list[Study]:
         runs: As the store lists them.
     """
     members: dict[str, list[Run]] = {}
-    for run in runs:
+    for run in readable(runs):
         for study in run.studies:
             members.setdefault(study, []).append(run)
     found = []

@@ -1,5 +1,7 @@
 """Whose run it is: on a public server, where nobody logs in, the browser session that started it may act on it."""
 
+from collections.abc import Container, Iterable
+
 import streamlit as st
 
 from core.public import public_limits
@@ -15,6 +17,13 @@ NOT_OWN = (
 def note_own(run: Run) -> None:
     """Remember that this session started a run."""
     st.session_state.setdefault(OWN, set()).add(run.id)
+
+
+def note_all_own(runs: Iterable[Run], before: Container[str]) -> None:
+    """Remember that this session started those of these runs that were not there before."""
+    for run in runs:
+        if run.id not in before:
+            note_own(run)
 
 
 def may_act_on(run_id: str) -> bool:

@@ -19,6 +19,7 @@ from core.studies.conclusion import Conclusion
 from core.studies.report import say_reported
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.templates import Template, templates
+from core.ui.ownership import note_all_own
 from core.ui.placement_view import can_be_placed, show_placement
 from core.ui.scoring import SPLITS
 from core.ui.side_view import (
@@ -32,7 +33,7 @@ from core.ui.side_view import (
 )
 from core.ui.verdict_view import is_scoring, show_downloads, show_verdict, tabulate
 from core.ui.viewers import follow
-from core.ui.wording import say_data, say_duration, say_when
+from core.ui.wording import as_text, say_data, say_duration, say_when
 
 STUDY, TEMPLATE, SEEDS, RECIPE, DATA, SPLIT = (
     f"study-{each}" for each in ("chosen", "template", "seeds", "recipe", "data", "split")
@@ -83,10 +84,10 @@ def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
         try:
             configs = plan(template, data=wanted.data, seeds=range(wanted.seeds), recipe=wanted.recipe)
             said = find_experiment(template.experiment).check_data(wanted.data or SYNTHETIC)
-            st.caption(f":material/check: {said} {len(configs)} runs of {len(template.lines)} sides.")
+            st.caption(f":material/check: {as_text(said)} {len(configs)} runs of {len(template.lines)} sides.")
         except UserError as error:
             configs = []
-            st.markdown(f":red[:material/block: {error}]")
+            st.markdown(f":red[:material/block: {as_text(error)}]")
         if configs and expanded:
             warm_up()  # whoever looks at this is about to press it
         st.button(
@@ -95,7 +96,7 @@ def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
             args=(store, template, configs, wanted.split),
         )  # fmt: skip
         if reason := st.session_state.pop(FAILED, ""):
-            st.error(f"The study could not be started. {reason}", icon=":material/error:")
+            st.error(f"The study could not be started. {as_text(reason)}", icon=":material/error:")
         st.code(_command(slug, wanted), language="bash", wrap_lines=True)
 
 
@@ -140,11 +141,13 @@ def _question(template: Template) -> str:
 
 
 def _launch(store: RunStore, template: Template, configs: Sequence[RunConfig], split: str) -> None:
+    there = {run.id for run in store.runs()}
     try:
         study = launch_study(store, template, configs, split=split)
     except (UserError, OSError) as error:
         st.session_state[FAILED] = str(error)
         return
+    note_all_own(study.runs, there)
     st.session_state[STUDY] = study.id
     st.session_state.pop(ASKING, None)
 
@@ -243,12 +246,13 @@ def _show_progress(store: RunStore, study: Study) -> None:
     if not study.is_over:
         st.progress(ended / len(study.runs))
     if reason := st.session_state.pop(FAILED, ""):
-        st.error(f"No seeds could be added. {reason}", icon=":material/error:")
+        st.error(f"No seeds could be added. {as_text(reason)}", icon=":material/error:")
 
 
 def _extend(store: RunStore, study: Study, more: int) -> None:
+    there = {run.id for run in store.runs()}
     try:
-        extend_study(store, study, more)
+        note_all_own(extend_study(store, study, more).runs, there)
     except (UserError, OSError) as error:
         st.session_state[FAILED] = str(error)
 

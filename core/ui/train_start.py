@@ -20,7 +20,7 @@ from core.ui.choice import Choice
 from core.ui.opened import open_store
 from core.ui.ownership import note_own
 from core.ui.tracking import load_tracking
-from core.ui.wording import say_duration, title_of_score
+from core.ui.wording import as_text, say_duration, title_of_score
 
 PRESSED, STARTED, ESTIMATES, COUNT = "train-pressed", "train-started", "train-estimates", "train-count"
 MOST = 20
@@ -49,7 +49,7 @@ def check(choice: Choice) -> tuple[RunConfig | None, str]:
         return None, f"Give a folder. {choice.experiment.data_help}"
     try:
         config = choice.config()
-        refuse_training(config.as_values())
+        refuse_training(config.as_values(), choice.experiment.largest)
         return config, " ".join([choice.experiment.check_data(config.data), *choice.experiment.announce(config)])
     except UserError as error:
         return None, str(error)
@@ -68,9 +68,9 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
     )  # fmt: skip
     if config is None:
         st.session_state.pop(PRESSED, None)
-        st.markdown(f":red[:material/block: {said}]")
+        st.markdown(f":red[:material/block: {as_text(said)}]")
         return
-    st.markdown(f":green[:material/check:] {said}")
+    st.markdown(f":green[:material/check:] {as_text(said)}")
     warm_up()  # whoever looks at this is about to press it
     load_tracking()
     from core.runs.launcher import command_of  # noqa: PLC0415 - comes with MLflow
@@ -100,7 +100,7 @@ def _show_estimate(command: str) -> None:
             known[command] = say_estimate(command)
     if command in known:
         st.markdown(known[command])
-        if any(run.status == RUNNING for run in open_store().runs()):
+        if any(run.status == RUNNING for run in open_store().unfinished()):
             st.caption(
                 ":material/info: A run is training now, which slows the steps that are tried; alone it is faster."
             )
@@ -137,7 +137,7 @@ def _start(slug: str, configs: Sequence[RunConfig]) -> None:
                 st.session_state.setdefault(STARTED, run.short_id)
                 note_own(run)
         except (UserError, OSError) as error:
-            st.error(f"The run could not be started. {error}", icon=":material/error:")
+            st.error(f"The run could not be started. {as_text(error)}", icon=":material/error:")
             return
     show_started()
 
