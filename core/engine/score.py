@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+WITHOUT_BOUNDS = ("loss", "psnr", "l1", "mse", "mae")
+"""How the keys of the scores begin that are no part of a whole."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -19,6 +22,11 @@ class Score:
     title: str
     definition: str
     higher_is_better: bool = True
+
+    @property
+    def is_share(self) -> bool:
+        """Say whether it lies between 0 and 1, so that two of them differ by 1 at most."""
+        return not self.key.startswith(WITHOUT_BOUNDS)
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Say whether a value beats another; any number beats None and not-a-number, which beats nothing."""

@@ -1,5 +1,6 @@
 """Runs put together by what they answer: which belong to one arm, whether arms may be compared, what is said then."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -136,7 +137,7 @@ def scores_of(pictures: Sequence[Rows], key: str) -> list[list[float]]:
     """Return one score ``(S, N)`` of the pictures that every seed was scored on.
 
     Raises:
-        UserError: If the runs were not scored on the same ones, or on one alone.
+        UserError: If the runs were not scored on the same ones, on one alone, or a score is no number.
     """
     if len({len(rows) for rows in pictures}) != 1:
         raise UserError(
@@ -144,15 +145,26 @@ def scores_of(pictures: Sequence[Rows], key: str) -> list[list[float]]:
         )
     if len(pictures[0]) < 2:
         raise UserError("The runs were scored on a single picture, which says nothing; give another split.")
+    broken = sum(not math.isfinite(row[key]) for rows in pictures for row in rows)
+    if broken:
+        raise UserError(
+            f"{broken} scores of single pictures are no number, so the runs cannot be compared; see whether their "
+            "training diverged, and train them again."
+        )
     return [[row[key] for row in rows] for rows in pictures]
 
 
 def compare(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], score: Score) -> Verdict:
     """Compare two sides by a score ``(S, N)`` of each; two classifiers of one seed each by McNemar's exact test."""
-    verdict = compare_means(first, second)
+    verdict = within_bounds(compare_means(first, second), score)
     if score == RIGHT and not verdict.about_recipes and len(first) == len(second) == 1:
         return replace(verdict, p=exact_mcnemar(first[0], second[0]))
     return verdict
+
+
+def within_bounds(verdict: Verdict, score: Score) -> Verdict:
+    """Return a verdict whose interval ends where a difference of two such scores must."""
+    return replace(verdict, low=max(-1.0, verdict.low), high=min(1.0, verdict.high)) if score.is_share else verdict
 
 
 def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: float | None = None) -> str:

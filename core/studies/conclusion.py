@@ -9,7 +9,17 @@ import numpy as np
 from core.engine.score import Score
 from core.errors import UserError
 from core.runs.run import Run
-from core.studies.comparison import Rows, Side, check_data, comparable, compare, say_verdict, score_of, scores_of
+from core.studies.comparison import (
+    Rows,
+    Side,
+    check_data,
+    comparable,
+    compare,
+    say_verdict,
+    score_of,
+    scores_of,
+    within_bounds,
+)
 from core.studies.verdict import Verdict, area_under_roc, compare_areas, correct_for_many
 
 AREA = "roc_auc"
@@ -98,7 +108,7 @@ def _conclude_areas(
         raise UserError("There are not two pictures of the class and two others to compare on; give another split.")
     means = tuple(tuple(area_under_roc(seed, labels) for seed in seeds) for seeds in values)
     pairs = _pairs(sides)
-    verdicts = [compare_areas(values[one], values[other], labels) for one, other in pairs]
+    verdicts = [within_bounds(compare_areas(values[one], values[other], labels), score) for one, other in pairs]
     return Conclusion(score, split, tuple(sides), means, _claims(sides, pairs, verdicts, score))
 
 

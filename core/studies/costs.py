@@ -31,13 +31,18 @@ COSTS = (
 
 
 def costs_of(store: RunStore, run: Run) -> dict[str, float]:
-    """Return what is known of a run's costs, by key, in the units of :data:`COSTS`."""
+    """Return what is known of a run's costs, by key, in the units of :data:`COSTS`.
+
+    A time that was taken while the machine was busy with something else is left out: it does not stand beside others.
+    """
     found = {"seconds": run.seconds}
     facts = (("parameters", "parameters", 1e6), ("flops", "flops", 1e9), ("latency", "latency", 1),
              ("memory", "peak_memory", 1))  # fmt: skip
     for key, fact, unit in facts:
         text = run.facts.get(fact, "")
         found[key] = float(text) / unit if text.replace(".", "", 1).isdigit() else None
+    if run.facts.get("latency_fair", "True") != "True":
+        found["latency"] = None
     weights = store.folder(run.id) / "checkpoint" / "best" / "weights.safetensors"
     found["size"] = weights.stat().st_size / 1e6 if weights.exists() else None
     return {key: value for key, value in found.items() if value is not None}

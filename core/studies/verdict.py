@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, t  # type: ignore[import-untyped]
 
 LEVEL = 0.95
+FEWEST = 6
+"""Pictures from which something may be claimed: if fewer all speak for one side, that is chance once in 20 cases."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Verdict:
         from_pictures: Part of the difference's variance that other pictures stand for.
         from_seeds: Part that other seeds stand for; not a number where an arm has one seed.
         degrees: Of freedom of the t distribution.
+        varies: Whether the difference varies at all, over pictures or seeds: where it does not, how much others would
+            change it cannot be estimated.
     """
 
     difference: float
@@ -43,11 +47,12 @@ class Verdict:
     from_pictures: float
     from_seeds: float
     degrees: float
+    varies: bool = True
 
     @property
     def is_decided(self) -> bool:
-        """Say whether the interval leaves zero out: only then is anything claimed."""
-        return self.low > 0 or self.high < 0
+        """Say whether the interval leaves zero out, and there is enough to go by: only then is anything claimed."""
+        return self.varies and self.pictures >= FEWEST and (self.low > 0 or self.high < 0)
 
     @property
     def about_recipes(self) -> bool:
@@ -67,14 +72,16 @@ def compare_means(first: ArrayLike, second: ArrayLike, *, level: float = LEVEL) 
         level: Of the interval.
 
     Raises:
-        ValueError: If there are fewer than two pictures, or the two were not scored on equally many.
+        ValueError: If there are fewer than two pictures, the two were not scored on equally many, or a score is no
+            finite number.
     """
     arms = [np.atleast_2d(np.asarray(each, np.float64)) for each in (first, second)]
+    _check_finite(arms)
     pictures = arms[0].shape[1]
     if pictures != arms[1].shape[1] or pictures < 2:
         raise ValueError(f"the arms were scored on {pictures} and {arms[1].shape[1]} pictures; two or more, the same")
     paired = arms[1].mean(axis=0) - arms[0].mean(axis=0)
-    by_picture = [(float(paired.var(ddof=1) / pictures), pictures - 1)]
+    by_picture = [(_variance_of_mean(paired, arms), pictures - 1)]
     twice = sum(_interaction(arm) for arm in arms)
     return _decide(float(paired.mean()), by_picture, [arm.mean(axis=1) for arm in arms], twice, pictures, level)
 
@@ -93,11 +100,12 @@ def compare_areas(first: ArrayLike, second: ArrayLike, labels: ArrayLike, *, lev
         level: Of the interval.
 
     Raises:
-        ValueError: If there are fewer than two pictures of the class or of others, or the two were not scored on
-            equally many.
+        ValueError: If there are fewer than two pictures of the class or of others, the two were not scored on equally
+            many, or a probability is no finite number.
     """
     wanted = np.asarray(labels, bool)
     arms = [np.atleast_2d(np.asarray(each, np.float64)) for each in (first, second)]
+    _check_finite(arms)
     if any(arm.shape[1] != len(wanted) for arm in arms) or min(wanted.sum(), (~wanted).sum()) < 2:
         raise ValueError(f"{wanted.sum()} pictures of the class and {(~wanted).sum()} others; two or more of each")
     parts = [_placements(arm, wanted) for arm in arms]
@@ -107,6 +115,22 @@ def compare_areas(first: ArrayLike, second: ArrayLike, labels: ArrayLike, *, lev
         by_picture.append((float(paired.var(ddof=1) / len(paired)), len(paired) - 1))
     seeds = [part[0].mean(axis=1) for part in parts]
     return _decide(float(seeds[1].mean() - seeds[0].mean()), by_picture, seeds, 0.0, len(wanted), level)
+
+
+def _check_finite(arms: Sequence[NDArray[np.float64]]) -> None:
+    if not all(np.isfinite(arm).all() for arm in arms):
+        raise ValueError("a score is no finite number, so nothing can be compared")
+
+
+def _variance_of_mean(paired: NDArray[np.float64], arms: Sequence[NDArray[np.float64]]) -> float:
+    """Return the variance that other pictures would give the mean of paired differences.
+
+    Where a picture is only right or wrong, a difference in each direction is added, so that a few pictures that all
+    agree do not seem certain (Agresti and Min, 2005).
+    """
+    yes_or_no = all(len(arm) == 1 and np.isin(arm, (0.0, 1.0)).all() for arm in arms)
+    seen = np.append(paired, (-1.0, 1.0)) if yes_or_no else paired
+    return float(seen.var(ddof=1) / len(seen))
 
 
 def area_under_roc(values: ArrayLike, labels: ArrayLike) -> float:
@@ -151,10 +175,10 @@ def _decide(
     degrees = variance**2 / doubt if doubt else float(pictures - 1)
     error = math.sqrt(variance)
     reach = error * float(t.ppf((1 + level) / 2, degrees))
-    p = float(2 * t.sf(abs(difference) / error, degrees)) if error else float(difference == 0)
+    p = float(2 * t.sf(abs(difference) / error, degrees)) if error else 1.0
     return Verdict(
         difference, difference - reach, difference + reach, level, p, pictures, (len(seeds[0]), len(seeds[1])),
-        of_pictures, float(sum(by_seed)), degrees,
+        of_pictures, float(sum(by_seed)), degrees, varies=variance > 0,
     )  # fmt: skip
 
 
@@ -191,6 +215,10 @@ def correct_for_many(probabilities: Sequence[float]) -> list[float]:
 
 def say_what_would_settle(verdict: Verdict) -> str:
     """Return how many more seeds or pictures would probably decide it, if the difference is about what it seems."""
+    if verdict.pictures < FEWEST:
+        return f"From fewer than {FEWEST} pictures nothing is claimed."
+    if not verdict.varies and verdict.difference:
+        return "It is the same for every picture and seed, so how much others would change it cannot be estimated."
     if verdict.is_decided or not verdict.about_recipes or not verdict.difference:
         return ""
     allowed = (verdict.difference / float(t.ppf((1 + verdict.level) / 2, 30))) ** 2

@@ -169,3 +169,39 @@ def test_it_says_how_many_more_seeds_or_pictures_would_settle_it() -> None:
     assert of_seeds != of_pictures
     decided = compare_means(*simulate(rng, (5, 5), 400, 0.1, 0.01, 0.001, 0.001, 0.1))
     assert say_what_would_settle(decided) == ""
+
+
+@pytest.mark.parametrize("pictures", [2, 3, 5])
+def test_nothing_is_claimed_of_a_handful_of_pictures(pictures: int) -> None:
+    rng = np.random.default_rng(pictures)
+    first, second = rng.normal(0, 1e-6, (3, pictures)), rng.normal(1, 1e-6, (3, pictures))
+    assert compare_means(first, second).low > 0.9, "the interval alone would claim it"
+    assert not compare_means(first, second).is_decided
+    assert re.search(r"\d", say_what_would_settle(compare_means(first, second)))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_nothing_is_claimed_where_nothing_varies(seeds: int) -> None:
+    found = compare_means(np.full((seeds, 20), 2.0), np.full((seeds, 20), 3.5))
+    assert (found.difference, found.is_decided, found.p) == (1.5, False, 1.0)
+    assert say_what_would_settle(found)
+    same = compare_means(np.ones((seeds, 20)), np.ones((seeds, 20)))
+    assert not same.is_decided
+
+
+def test_a_classifier_that_is_always_right_beats_one_that_never_is_from_enough_pictures_on() -> None:
+    wrong, right = np.zeros((1, 3)), np.ones((1, 3))
+    assert not compare_means(wrong, right).is_decided
+    found = compare_means(np.zeros((1, 100)), np.ones((1, 100)))
+    assert found.is_decided
+    assert found.low < found.difference == 1
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(broken: float) -> None:
+    first, second = np.ones((2, 8)), np.ones((2, 8))
+    second[1, 3] = broken
+    with pytest.raises(ValueError, match="finite"):
+        compare_means(first, second)
+    with pytest.raises(ValueError, match="finite"):
+        compare_areas(first, second, [True, False] * 4)
