@@ -5,6 +5,7 @@ mistake is one sentence on standard error and exit status 2.
 """
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.cli_compare import add_compare_command
 from core.cli_export import add_export_command
 from core.cli_runs import add_run_commands, follow, pair, place_of_data, print_json, result_of, say_best
-from core.errors import UserError
+from core.errors import UserError, brief, say_environment
 from core.runs.fork_client import warm_up
 
 if TYPE_CHECKING:
@@ -29,17 +30,33 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what no text does
     try:
         options = build_parser().parse_args(arguments)
         return int(options.run(options))
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(brief(str(error)), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except RecursionError:
+        print("What was given is nested too deeply; give something simpler.", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # whoever read the output has enough of it, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # what the machine did not allow is said in a sentence; all else is a defect of ours
+        said = say_environment(error)
+        if not said:
+            raise
+        print(brief(said), file=sys.stderr)
+        return 2
+
+
+MOST_DRAWN = 1_000_000
+"""More synthetic pictures than this at once are a mistake."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -304,6 +321,10 @@ def make_data(options: argparse.Namespace) -> int:
     from core.experiments import find_experiment
 
     start = time.perf_counter()
+    if not 1 <= options.n <= MOST_DRAWN:
+        raise UserError(f"n was given as {options.n}; a whole number from 1 to {MOST_DRAWN:,} is allowed.")
+    if options.seed < 0:
+        raise UserError(f"seed was given as {options.seed}; a whole number of at least 0 is allowed.")
     find_experiment(options.slug).make_data(Path(options.out), n=options.n, seed=options.seed)
     print(f"{options.n} pictures in {options.out}, {time.perf_counter() - start:.1f} s")
     return 0

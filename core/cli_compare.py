@@ -101,12 +101,12 @@ def _print_conclusion(store: "RunStore", subject: "Subject", options: argparse.N
 def make_study(options: argparse.Namespace) -> int:
     """Launch a study, or show and extend one that is there."""
     from core.runs.store import RunStore
-    from core.studies.study import extend_study, open_study, studies
+    from core.studies.study import MOST_RUNS, extend_study, open_study, studies
     from core.studies.subject import subject_of_study
     from core.studies.templates import find_template
 
-    if options.seeds < 0:
-        raise UserError(f"seeds was given as {options.seeds}; a whole number of at least 1 is allowed.")
+    if not 0 <= options.seeds <= MOST_RUNS:
+        raise UserError(f"seeds was given as {options.seeds}; a whole number from 1 to {MOST_RUNS} is allowed.")
     store = RunStore()
     if options.template == "list":
         return _list_studies(studies(store.runs()), options)

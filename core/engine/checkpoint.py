@@ -68,7 +68,7 @@ def load_card(folder: Path) -> Card:
         raise UserError(f"The weights in {folder} carry no card, so it is not known what they are for.")
     try:
         card = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"The card of the weights in {folder} is damaged; get the checkpoint again.") from error
     if not isinstance(card, dict):
         raise UserError(f"The card of the weights in {folder} is not one of ours; get the checkpoint again.")

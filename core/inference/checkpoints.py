@@ -11,7 +11,8 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.experiment import Experiment
 from core.experiments.setup import Setup
-from core.paths import checkpoints_folder
+from core.inference.cards import find_wrong
+from core.paths import as_path, checkpoints_folder
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,24 @@ class Checkpoint:
         return str(self.card.get("title") or f"{self.card['config']['arm']} · {self.name}")
 
 
+def read_checkpoint(name: str, folder: Path) -> Checkpoint:
+    """Return the checkpoint in a folder.
+
+    Raises:
+        UserError: If the folder is no checkpoint, or its card is damaged or not one of ours.
+    """
+    card = load_card(folder)
+    wrong = find_wrong(card)
+    if wrong:
+        raise UserError(f"The card of the weights in {folder} is not one of ours: {wrong}; get the checkpoint again.")
+    return Checkpoint(name, folder, card)
+
+
 def shipped_checkpoints(slug: str | None = None) -> list[Checkpoint]:
     """Return the checkpoints that come with the project, those of one experiment if it is named."""
     root = checkpoints_folder()
     folders = sorted(path.parent for path in root.glob(f"{slug or '*'}/*/{CARD}"))
-    return [Checkpoint(each.relative_to(root).as_posix(), each, load_card(each)) for each in folders]
+    return [read_checkpoint(each.relative_to(root).as_posix(), each) for each in folders]
 
 
 def find_checkpoint(source: str, run_folder: Callable[[str], Path]) -> Checkpoint:
@@ -76,9 +90,9 @@ def find_checkpoint(source: str, run_folder: Callable[[str], Path]) -> Checkpoin
     Raises:
         UserError: If it is none of them, or the run has not stored a checkpoint yet.
     """
-    for folder in (checkpoints_folder() / source, Path(source).expanduser()):
+    for folder in (checkpoints_folder() / source, as_path(source)):
         if source and weights_path(folder).is_file():
-            return Checkpoint(source, folder, load_card(folder))
+            return read_checkpoint(source, folder)
     if not source:
         raise UserError("No model was chosen; give a run, a checkpoint's name, or train one first.")
     if "/" in source or Path(source).exists():
@@ -87,4 +101,4 @@ def find_checkpoint(source: str, run_folder: Callable[[str], Path]) -> Checkpoin
     folder = run_folder(source)
     if not (folder / WEIGHTS).is_file():
         raise UserError(f"Run {source} has no checkpoint yet; it is stored at the end of the first epoch.")
-    return Checkpoint(source, folder, load_card(folder))
+    return read_checkpoint(source, folder)

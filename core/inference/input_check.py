@@ -188,6 +188,24 @@ class InputCheck:
             f"{self.bounds.distance:.2f} is trusted)"
         )
 
+    def check(self) -> None:
+        """See to it that all is there and numbers: against what is none, every picture would pass without a word.
+
+        Raises:
+            ValueError: If it is not so.
+        """
+        features, points = self.components.shape[-1], self.components.shape[0]
+        shapes = {"scale": (2, features), "components": (points, features), "spread": (points + 1,)}
+        if any(getattr(self, name).shape != shape for name, shape in shapes.items()):
+            raise ValueError("its parts do not fit each other")
+        if self.gallery.ndim != 2 or self.gallery.shape[1] != points or len(self.gallery) < NEAREST:
+            raise ValueError("its gallery is empty or does not fit")
+        numbers = (float(self.bounds.distance), float(self.bounds.chroma), *self.bounds.aspect, *self.bounds.detail)
+        if len(numbers) != 6 or not np.isfinite([*numbers]).all() or not isinstance(self.bounds.kind, str):
+            raise ValueError("its bounds are no numbers")
+        if not all(np.isfinite(getattr(self, name)).all() for name in TENSORS):
+            raise ValueError("it holds what is no number")
+
     def save(self, folder: Path) -> None:
         """Write it beside a checkpoint's weights."""
         halves = {name: np.ascontiguousarray(getattr(self, name), np.float16) for name in TENSORS}
@@ -201,16 +219,18 @@ class InputCheck:
         Raises:
             UserError: If the file is damaged.
         """
-        if not (folder / INPUT).is_file():
+        if not (folder / INPUT).exists():
             return None
         try:
             with safe_open(folder / INPUT, framework="np") as kept:
                 said = json.loads((kept.metadata() or {})["bounds"])
                 arrays = {name: kept.get_tensor(name).astype(np.float32) for name in TENSORS}
             said.pop("backbone")
-            bounds = Bounds(**said | {name: tuple(said[name]) for name in ("aspect", "detail")})
-            return cls(**arrays, bounds=bounds)
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+            bounds = Bounds(**said | {name: tuple(map(float, said[name])) for name in ("aspect", "detail")})
+            found = cls(**arrays, bounds=bounds)
+            found.check()
+            return found
+        except (SafetensorError, OSError, KeyError, AttributeError, TypeError, ValueError, RecursionError) as error:
             raise UserError(f"{folder / INPUT} is damaged; get the checkpoint again, or remove this file.") from error
 
 

@@ -17,7 +17,7 @@ from core.ui.line_memory import styles_of_runs
 from core.ui.scoring import SPLITS
 from core.ui.study_view import CURVES, DIFFERENCES, show_sections
 from core.ui.verdict_view import SPLIT, is_scoring, show_downloads, show_verdict, tabulate
-from core.ui.wording import say_data, say_duration, say_number, say_value, title_of_score
+from core.ui.wording import as_text, say_data, say_duration, say_number, say_value, title_of_score
 
 RUNS, SCORE, ALONG, LOG, SMOOTH = "compare-runs", "compare-score", "compare-along", "compare-log", "compare-smooth"
 MOST, SHOWN = 20, 5
@@ -65,7 +65,7 @@ def show_comparison(store: RunStore, ids: Sequence[str], was_moving: bool) -> No
     if is_moving(store, runs) != was_moving:
         st.rerun()
     for said in say_unlike(runs):
-        st.warning(said, icon=":material/balance:")
+        st.warning(as_text(said), icon=":material/balance:")
     _show_curves(store, runs)
     st.header("Scores", anchor=False)
     st.dataframe(_scores(runs), hide_index=True)
@@ -100,7 +100,7 @@ def _show_verdict(store: RunStore, runs: Sequence[Run]) -> None:
     try:
         sides = group(runs)
     except UserError as error:
-        st.caption(f":material/info: {error}")
+        st.caption(f":material/info: {as_text(error)}")
         return
     st.segmented_control("Compared on", list(SPLITS), key=SPLIT, default=next(iter(SPLITS)), required=True,
                          format_func=lambda each: SPLITS[each])  # fmt: skip

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.inference.feature_map import METHODS, FeatureMap, map_features
 from core.runs.run import Run
 from core.runs.store import RunStore
+from core.ui.wording import as_text
 
 METHOD = "inspect-map"
 NAMED = ("#1295a8", "#e8833a", "#8c6bd8", "#3f9d5b", "#d0578f", "#4a86d4", "#b59a00", "#8a979c", "#7a5c3e", "#b23a48")
@@ -46,7 +47,7 @@ def show_feature_map(store: RunStore, run: Run, epoch: int, folder: Path | None)
     try:
         found = map_features(store, run, str(method), say)
     except UserError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
         return None
     bar.empty()
     state = _mount(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.errors import UserError
 from core.experiments import catalogue, find_experiment
 from core.inference.answers import (
     Answers,
@@ -21,6 +22,7 @@ from core.inference.answers import (
     reliability,
     roc,
 )
+from core.runs.readable import why_unreadable
 from core.runs.run import Run
 from core.runs.store import RunStore
 from core.ui.chart import show_chart
@@ -30,7 +32,7 @@ from core.ui.feature_map import show_feature_map
 from core.ui.mask_view import MASKED, show_masks
 from core.ui.network_view import show_network
 from core.ui.side_view import data_folder_of, show_picture
-from core.ui.wording import say_data
+from core.ui.wording import as_text, say_data
 
 RUN, EPOCH, CLASS, LOOKS = "inspect-run", "inspect-epoch", "inspect-class", "inspect-looks"
 CONFUSION, CURVES, THRESHOLD, CALIBRATION, RANKED, MAP, NETWORK = (
@@ -51,10 +53,21 @@ def choose_run(store: RunStore, runs: Sequence[Run]) -> Run | None:
         return None
     if st.session_state.get(RUN) not in named:
         asked = st.query_params.get("run", "")[:8]
+        if asked and asked not in named:
+            st.warning(f"{_why_not(store, asked)} Another one is open instead.", icon=":material/search_off:")
         st.session_state[RUN] = asked if asked in named else next(iter(named))
     chosen = st.selectbox("Run", list(named), key=RUN, format_func=lambda each: _label(named[each]))
     st.query_params["run"] = chosen
     return named[chosen]
+
+
+def _why_not(store: RunStore, asked: str) -> str:
+    """Return why a run that the address names cannot be inspected."""
+    try:
+        run = store.get(asked)
+    except UserError as error:
+        return as_text(str(error))
+    return why_unreadable(run) or f"Run {run.short_id} has kept no weights yet."
 
 
 def _label(run: Run) -> str:

@@ -13,6 +13,7 @@ from core.runs.store import RunStore
 from core.studies.comparison import Side
 from core.ui.error_overlay import show_errors
 from core.ui.mask_view import checked, choose_class, draw_small, say_if_shrunk, show_row
+from core.ui.wording import as_text
 
 PICTURE = "differ-picture"
 MOST = 5
@@ -46,7 +47,7 @@ def show_mask_differences(
         st.query_params["picture"] = str(name)
         _show_both(store, sides, split, str(name))
     except UserError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
 
 
 def _show_lists(
@@ -60,7 +61,7 @@ def _show_lists(
     shown = tuple(name for found in better.values() for name in found[:MOST])
     small = draw_small(run.id, run.best_epoch, split, shown)
     for title, found in better.items():
-        st.markdown(f"**{title} is better** on {len(found)} of {len(names)} pictures"
+        st.markdown(f"**{as_text(title)} is better** on {len(found)} of {len(names)} pictures"
                     f"{'; most of all on these' if found else ''}")  # fmt: skip
         show_row(found[:MOST], small, {name: said[name].partition(" · ")[2] for name in found[:MOST]}, key)
 

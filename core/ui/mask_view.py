@@ -16,6 +16,7 @@ from core.studies.comparison import score_of
 from core.ui.error_overlay import show_errors
 from core.ui.scoring import SPLITS, is_scoring, show_way_to_scores
 from core.ui.viewers import follow
+from core.ui.wording import as_text
 
 if TYPE_CHECKING:
     from core.inference.checked_pictures import CheckedPicture
@@ -34,8 +35,8 @@ def show_masks(store: RunStore, run: Run) -> None:
     """Draw the pictures of a split from the worst to the best, and one of them closely."""
     if SPLIT not in st.session_state and st.query_params.get("split") in SPLITS:
         st.session_state[SPLIT] = st.query_params["split"]
-    split = st.segmented_control("Split", list(SPLITS), key=SPLIT, default=next(iter(SPLITS)), required=True,
-                                 format_func=SPLITS.__getitem__)  # fmt: skip
+    st.session_state.setdefault(SPLIT, next(iter(SPLITS)))
+    split = st.segmented_control("Split", list(SPLITS), key=SPLIT, required=True, format_func=SPLITS.__getitem__)
     st.query_params["split"] = str(split)
     moving = is_scoring(store, [run], str(split))
     follow(_show, store, run, str(split), moving, moving=moving)
@@ -57,7 +58,7 @@ def _show(store: RunStore, run: Run, split: str, was_moving: bool) -> None:
         name = _choose_picture(run, split, scored, order, score)
         _show_closely(run, split, name, scored)
     except UserError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
 
 
 def ranked(scored: Scored, score: Score) -> list[int]:

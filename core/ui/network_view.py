@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.errors import UserError
 from core.runs.run import Run
+from core.ui.wording import as_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,7 +27,7 @@ def show_network(run: Run) -> None:
     try:
         stages, shape = _list(run.id, run.best_epoch)
     except UserError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
         return
     parameters, flops = sum(each.parameters for each in stages), sum(each.flops for each in stages)
     size = " × ".join(str(each) for each in shape)

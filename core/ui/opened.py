@@ -8,6 +8,7 @@ import streamlit as st
 from core.errors import UserError
 from core.paths import home
 from core.ui.tracking import load_tracking
+from core.ui.wording import as_text
 
 if TYPE_CHECKING:
     from core.runs.store import RunStore
@@ -18,7 +19,7 @@ def open_store() -> "RunStore":
     try:
         return open_store_of_home()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(as_text(error), icon=":material/error:")
         st.stop()
 
 

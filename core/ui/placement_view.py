@@ -21,6 +21,7 @@ from core.runs.run import Run
 from core.ui.chart import show_chart
 from core.ui.curves import draw_map
 from core.ui.viewers import follow
+from core.ui.wording import as_text
 
 _measuring: dict[str, "subprocess.Popen[bytes]"] = {}
 """Programs of this server that measure data sets, by fingerprint; any visitor may wait for them."""
@@ -64,7 +65,7 @@ def _show_way(run: Run, fingerprint: str) -> None:
         st.rerun()
     if process is not None:
         said = (log.read_text(errors="replace").strip().splitlines() or ["No reason was given."])[-1]
-        st.warning(f"The data could not be measured. {said}", icon=":material/error:")
+        st.warning(f"The data could not be measured. {as_text(said)}", icon=":material/error:")
     st.markdown(
         "How many pictures there are, how unlike ImageNet's they look, and whether the test pictures come from "
         "elsewhere decides what to expect of a network that has seen ImageNet."

@@ -12,6 +12,7 @@ from core.ui.downloads import curves_address, report_address
 from core.ui.scoring import SPLITS
 from core.ui.verdict_view import conclude_kept, is_scoring, show_verdict
 from core.ui.viewers import follow
+from core.ui.wording import as_text
 
 SPLIT, REMARKS, PICTURES = "report-split", "report-remarks", "report-pictures"
 HEIGHT = 900
@@ -22,14 +23,14 @@ def show_report(store: RunStore, *, study: str = "", runs: Sequence[str] = ()) -
     try:
         subject = find_subject(store, study=study, runs=runs)
     except UserError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
         _show_links(study, runs)
         return
     split = _choose_split(subject)
     try:
         found = conclude_kept(store, subject.sides, split)
     except UserError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
         _show_links(study, runs)
         return
     if found is None:

@@ -12,7 +12,9 @@ from core.runs.queue import move, place_of, queued
 from core.runs.run import FINISHED, SCHEDULED, Run
 from core.runs.store import RunStore
 from core.ui.choice import choice_of
+from core.ui.messages import leave_message
 from core.ui.ownership import NOT_OWN, may_act_on
+from core.ui.wording import as_text
 
 MOST_EPOCHS = 10_000
 BUTTONS = {
@@ -51,10 +53,10 @@ def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
 
 
 def _show_queued(store: RunStore, run: Run) -> None:
-    runs = store.runs()
+    runs = store.unfinished()
     place, last = place_of(run, runs), len(queued(runs))
     _button("cancel", RunStore.request_stop, store, run, primary=True,
-            help="Takes it out of the queue; nothing was trained yet.")  # fmt: skip
+            help="Takes it out of the queue; what was trained before stays.")  # fmt: skip
     if public_limits() is not None:
         return  # nobody passes another visitor in the queue
     if place > 1:
@@ -112,19 +114,19 @@ def _try(act: Callable[[RunStore, str], object], store: RunStore, run_id: str) -
             raise UserError(NOT_OWN)
         act(store, run_id)
     except UserError as error:
-        st.toast(str(error), icon=":material/info:")
+        leave_message(str(error), ":material/info:")
 
 
 def _delete(store: RunStore, run_id: str) -> None:
     run = store.delete(run_id)
-    st.toast(f"{run.name} is deleted. All runs has it among the deleted, to be brought back.", icon=":material/delete:")
+    leave_message(f"{run.name} is deleted. All runs has it among the deleted, to be brought back.", ":material/delete:")
 
 
 def _clone(run: Run, experiment: Experiment) -> None:
     try:
         choice = choice_of(run.slug, experiment.read_config(run.config))
     except UserError as error:
-        st.error(f"These settings come from another version of Fovea. {error}")
+        st.error(f"These settings come from another version of Fovea. {as_text(error)}")
         return
     st.switch_page("train.py", query_params=choice.as_query())
 
@@ -137,12 +139,16 @@ def show_deleted(store: RunStore) -> None:
     with st.expander(f"Deleted: {len(deleted)}", key="deleted", icon=":material/delete:"):
         for run in deleted:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**{run.name}** · {run.slug} · run {run.short_id}", width="stretch")
+                st.markdown(f"**{as_text(run.name)}** · {as_text(run.slug)} · run {run.short_id}", width="stretch")
                 _button("restore", RunStore.restore, store, run)
         if public_limits() is not None:
             return
         st.caption("Erasing removes their checkpoints, pictures, curves and logs for ever.")
         if st.button("Erase all of them", key="erase-deleted", icon=":material/delete_forever:"):
             with st.spinner("Erasing …"):
-                control.erase_deleted(store)
+                try:
+                    erased = control.erase_deleted(store)
+                    leave_message(f"{erased} runs are erased for ever.", ":material/delete_forever:")
+                except UserError as error:
+                    leave_message(str(error), ":material/error:")
             st.rerun()

@@ -9,7 +9,7 @@ from core.experiments.experiment import Experiment
 from core.runs.launcher import command_of
 from core.runs.run import Run
 from core.ui.choice import own_knobs
-from core.ui.wording import say_value, title_of_knob
+from core.ui.wording import as_text, say_value, title_of_knob
 
 FACTS = {
     "fingerprint": "Fingerprint of the data",
@@ -31,7 +31,7 @@ def show_settings(run: Run, experiment: Experiment) -> None:
     try:
         config = experiment.read_config(run.config)
     except UserError as error:
-        st.warning(f"The settings come from another version of Fovea. {error}")
+        st.warning(f"The settings come from another version of Fovea. {as_text(error)}")
         _show_table(("Knob", "Value"), [(key, str(value)) for key, value in run.config.items()])
         return
     st.caption("The command that repeats this run:")

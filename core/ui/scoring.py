@@ -10,6 +10,7 @@ from core.inference.scores import is_being_scored, kept_scores
 from core.paths import PROJECT, logs_folder
 from core.runs.run import Run
 from core.runs.store import RunStore
+from core.ui.wording import as_text
 
 SPLITS = {"val": "What the runs held back", "test": "Test split"}
 _scoring: dict[tuple[str, ...], "subprocess.Popen[bytes]"] = {}
@@ -51,7 +52,7 @@ def _offer(runs: Sequence[Run], split: str, missing: int, what: str) -> None:
     log = logs_folder() / f"score-{runs[0].short_id}-{split}.log"
     if process is not None and log.exists():
         said = (log.read_text(errors="replace").strip().splitlines() or ["no reason was given"])[-1]
-        st.warning(f"The runs could not be scored. {said}", icon=":material/error:")
+        st.warning(f"The runs could not be scored. {as_text(said)}", icon=":material/error:")
     where, have = SPLITS.get(split, split).lower(), "run has" if missing == 1 else "runs have"
     st.markdown(f"{what} the scores of single pictures, and **{missing} {have} none on {where} yet**.")
     if split == "test":

@@ -24,7 +24,7 @@ from core.ui.mask_comparison import show_mask_differences
 from core.ui.mask_view import MASKED
 from core.ui.run_samples import LEGEND
 from core.ui.swipe import show_swipe
-from core.ui.wording import title_of_score
+from core.ui.wording import as_text, title_of_score
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 DIFFERING = 8
@@ -222,4 +222,4 @@ def show_picture(folder: Path | None, name: str, said: str) -> None:
     if path is not None and path.is_file() and path.suffix.lower() in PICTURES:
         st.image(str(path), caption=said, width="stretch")
     else:
-        st.caption(f":material/image_not_supported: {said}")
+        st.caption(f":material/image_not_supported: {as_text(said)}")

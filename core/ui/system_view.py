@@ -14,6 +14,7 @@ from core.runs.settings import MOST_SLOTS, Settings, read_settings, write_settin
 from core.runs.slots import allowed_slots, gpu_count, slot_count
 from core.runs.storage import clean, measure_disk, removable
 from core.runs.store import RunStore
+from core.ui.messages import leave_message
 from core.ui.wording import say_size
 
 SHOWN = ("torch", "torchvision", "streamlit", "gradio", "mlflow", "accelerate", "numpy")
@@ -66,7 +67,7 @@ def _keep() -> None:
     try:
         write_settings(Settings(state[SLOTS] or 0, state[DAYS] or 0, state[GIB] or 0.0))
     except UserError as error:
-        st.toast(str(error), icon=":material/error:")
+        leave_message(str(error), ":material/error:")
 
 
 def _show_cleaning(store: RunStore) -> None:
@@ -81,7 +82,7 @@ def _show_cleaning(store: RunStore) -> None:
         "curves and pictures of a run are never part of this."
     )
     if found and st.button("Clean up now", key="clean-up", icon=":material/mop:"):
-        st.toast(f"{say_size(clean(store, rule))} are free again.", icon=":material/mop:")
+        leave_message(f"{say_size(clean(store, rule))} are free again.", ":material/mop:")
         st.rerun()
 
 

@@ -11,6 +11,7 @@ from core.experiments import catalogue
 from core.experiments.experiment import SYNTHETIC, Experiment
 from core.ui.choice import Choice, changed_from, first_choice, own_knobs, read_choice
 from core.ui.knob_form import knob_key, show_knobs
+from core.ui.wording import as_text
 
 EXPERIMENT, ARM, RECIPE, SOURCE, FOLDER, SEED = (
     f"train-{each}" for each in ("exp", "arm", "recipe", "source", "folder", "seed")
@@ -25,7 +26,7 @@ def find_choice() -> Choice:
     try:
         choice = read_choice(query, st.query_params.get_all("set")) if query else _remembered()
     except UserError as error:
-        st.warning(str(error), icon=":material/link_off:")
+        st.warning(as_text(error), icon=":material/link_off:")
         choice = first_choice()
     _fill(choice)
     st.query_params.from_dict(choice.as_query())

@@ -13,6 +13,7 @@ from core.studies.conclusion import Conclusion, conclude
 from core.studies.verdict import LEVEL
 from core.ui import scoring
 from core.ui.downloads import curves_address, report_address
+from core.ui.wording import as_text
 
 SPLIT = "compare-split"
 
@@ -40,7 +41,7 @@ def show_verdict(store: RunStore, sides: Sequence[Side], split: str, *, caveat: 
     try:
         found = conclude_kept(store, sides, split)
     except UserError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
         return None
     if found is None:
         runs = [run for side in sides for run in side.runs]
@@ -48,11 +49,11 @@ def show_verdict(store: RunStore, sides: Sequence[Side], split: str, *, caveat: 
         return None
     for claim in found.claims:
         if caveat:
-            st.info(claim.said, icon=":material/hourglass_top:")
+            st.info(as_text(claim.said), icon=":material/hourglass_top:")
         elif claim.verdict.is_decided and claim.p < 1 - LEVEL:
-            st.success(claim.said, icon=":material/trophy:")
+            st.success(as_text(claim.said), icon=":material/trophy:")
         else:
-            st.info(claim.said, icon=":material/balance:")
+            st.info(as_text(claim.said), icon=":material/balance:")
     if caveat:
         st.caption(caveat)
     if len(found.claims) > 1:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.ui.messages import show_messages
+
 SHARE = 0.015
 """Part of the machine's processor time that drawing may take; sending it costs about as much again."""
 SHORTEST, LONGEST = 1.0, 30.0
@@ -71,6 +73,7 @@ def follow(draw: Callable[..., None], *arguments: object, moving: bool, fastest:
 def _draw(draw: Callable[..., None], arguments: tuple[object, ...], moving: bool, fastest: float, pause: float) -> None:
     context = get_script_run_ctx()
     with VIEWERS.drawing(context.session_id if context else ""):
+        show_messages()  # of a callback of this part: the rest of the page is not drawn again
         draw(*arguments)
     if moving and has_changed(pause, max(fastest, VIEWERS.pause())):
         st.rerun()  # a fragment keeps the pause that it was given

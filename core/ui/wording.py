@@ -1,6 +1,7 @@
 """Numbers and states in words, the same on every page."""
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from core.config import Knob
+from core.errors import UserError, brief
 from core.experiments.experiment import SYNTHETIC, Experiment
 from core.runs.run import SCHEDULED, Run
 
@@ -33,6 +35,25 @@ ICONS: Mapping[str, str] = MappingProxyType(
         "lost": ":material/heart_broken:",
     }
 )
+
+MARKS = re.compile(r"([\\*_\[\]<>~$#|])")
+"""What Markdown, as Streamlit reads it, makes something else of."""
+
+
+def as_text(words: object) -> str:
+    r"""Return words as Markdown that shows them as they stand, but for code between backticks.
+
+    What a page says may hold a file's or a class's name, or a piece of its own address: none of it is to become a link,
+    a picture of another server's, or a heading.
+
+    >>> as_text("![a](http://b) in `c_d`")
+    '!\\[a\\](http://b) in `c_d`'
+    """
+    words = brief(str(words))
+    parts = words.split("`")
+    if len(parts) % 2 == 0 or "``" in words:
+        parts = ["'".join(parts)]
+    return "`".join(part if number % 2 else MARKS.sub(r"\\\1", part) for number, part in enumerate(parts))
 
 
 def say_duration(seconds: float | None) -> str:
@@ -105,7 +126,10 @@ def best_of(run: Run, key: str) -> float | None:
 
 def monitored(experiment: Experiment, run: Run) -> tuple[str, float | None]:
     """Return the name of the score that a run goes by, and its best value so far."""
-    key = experiment.monitor_of(run.config["arm"])
+    try:
+        key = experiment.monitor_of(str(run.config.get("arm", "")))
+    except UserError:  # an arm of another version
+        return "", None
     return title_of_score(experiment, key), best_of(run, key)
 
 
@@ -120,5 +144,5 @@ def say_status(run: Run) -> str:
         return "It is queued and starts by itself when the runs before it have ended."
     if not progress.steps:
         return f"{run.reason or 'The worker process is starting.'} This takes a few seconds."
-    now = min(progress.epoch + 1, progress.epochs)
-    return f"Training epoch {now} of {progress.epochs}; {say_left(progress.seconds_left)} left."
+    now = min(progress.epoch + 1, run.epochs)
+    return f"Training epoch {now} of {run.epochs}; {say_left(progress.seconds_left)} left."

@@ -57,7 +57,12 @@ def texts(app: AppTest) -> str:
     kinds = (
         app.title, app.header, app.subheader, app.markdown, app.caption, app.info, app.warning, app.error, app.success,
     )  # fmt: skip
-    return "\n".join(str(each.value) for kind in kinds for each in kind)
+    return "\n".join(shown(each.value) for kind in kinds for each in kind)
+
+
+def shown(words: object) -> str:
+    """Return what a visitor reads where Markdown keeps a letter from meaning something."""
+    return re.sub(r"\\([\\*_\[\]<>~$#|])", r"\1", str(words))
 
 
 def numbers(text: object) -> list[float]:
