@@ -305,13 +305,20 @@ def _pictures_of(names: list[str]) -> list[str]:
     Raises:
         UserError: If a folder holds none.
     """
-    from core.data.pairs import list_pictures
+    from core.data.dataset import say_left_out
+    from core.data.visible_files import list_deeper_pictures, list_others, list_pictures
 
     found: list[str] = []
     for name in names:
-        inside = [str(path) for path in list_pictures(Path(name))] if Path(name).is_dir() else [name]
+        folder = Path(name)
+        inside = [str(path) for path in list_pictures(folder)] if folder.is_dir() else [name]
+        others, deeper = (list_others(folder), list_deeper_pictures(folder)) if folder.is_dir() else ([], [])
+        said = [say_left_out(others, "of a kind that is not read", what="file")] if others else []
+        said += [say_left_out(deeper, f"deeper in folders of {name}")] if deeper else []
         if not inside:
-            raise UserError(f"The folder {name} holds no pictures; give one that does, or pictures.")
+            raise UserError(" ".join([f"The folder {name} holds no pictures; give one that does, or pictures.", *said]))
+        for sentence in said:
+            print(sentence, file=sys.stderr)
         found += inside
     return found
 

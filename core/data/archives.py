@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.data.picture_formats.source import plain_name
+from core.data.visible_files import is_hidden
 from core.errors import UserError
 
 MIB = 1 << 20
@@ -63,8 +64,8 @@ DAMAGED = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError)
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file is a ZIP by its content."""
-    return zipfile.is_zipfile(path)
+    """Say whether a file is a ZIP by its content; pipes and devices are not opened."""
+    return path.is_file() and zipfile.is_zipfile(path)
 
 
 def iterate_members(path: Path, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> Iterator[Member]:
@@ -97,7 +98,7 @@ def count_members(path: Path) -> int:
 
 def _is_passed_over(member: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(member.filename).parts
-    return member.is_dir() or "__MACOSX" in parts or (bool(parts) and parts[-1] in (".DS_Store", "Thumbs.db"))
+    return member.is_dir() or any(is_hidden(part) for part in parts if part not in ("..", "."))
 
 
 def _check_whole(members: list[zipfile.ZipInfo], shown: str, limits: ArchiveLimits) -> None:

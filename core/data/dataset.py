@@ -25,6 +25,9 @@ class Item(Protocol):
         """All files of the item."""
 
 
+NAMED = 3
+"""So many of the files that are left out are named."""
+
 ItemT = TypeVar("ItemT", bound=Item)
 AnyT = TypeVar("AnyT")
 
@@ -73,6 +76,33 @@ class DatasetSpec(Generic[ItemT]):
                     with path.open("rb") as file:
                         digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()[:16]
+
+
+def say_left_out(paths: Sequence[Path | str], why: str, *, of: int | None = None, what: str = "image") -> str:
+    """Return the sentence about files that are not used.
+
+    >>> say_left_out(["a.png", "b.png", "c.png", "d.png"], "without a mask", of=10)
+    '4 of 10 images are left out, without a mask: a.png, b.png, c.png and 1 more.'
+
+    Args:
+        paths: Of the files, or their names; at least one.
+        why: Completes "3 images are left out, …", such as "without a mask"; it is the same for one and for many.
+        of: How many files of this kind there are in all; not said if None.
+        what: The kind of file, in the singular.
+    """
+    one = len(paths) == 1
+    count = f"{len(paths):,} {what}{'' if one else 's'}" if of is None else f"{len(paths):,} of {of:,} {what}s"
+    return f"{count} {'is' if one else 'are'} left out, {why}: {name_some(paths)}."
+
+
+def name_some(paths: Sequence[Path | str]) -> str:
+    """Return the names of the first few files, and how many more there are; of a path its last part.
+
+    >>> name_some(["a.png", "b.png", "c.png", "d.png"])
+    'a.png, b.png, c.png and 1 more'
+    """
+    named = ", ".join(Path(each).name if isinstance(each, Path) else each for each in paths[:NAMED])
+    return f"{named} and {len(paths) - NAMED:,} more" if len(paths) > NAMED else named
 
 
 def train_and_validation(
@@ -130,11 +160,16 @@ def hold_back(
     if fraction <= 0:
         return tuple(items), ()
     if len(groups) < 2:
-        raise UserError(
-            f"{len(groups)} group of pictures cannot be divided into training and validation; give at least 2, or set "
-            "validation to 0."
-        )
+        raise UserError(_say_undivided(len(items), groups))
     count = min(max(1, round(fraction * len(groups))), len(groups) - 1)
     held = set(random.Random(0).sample(groups, count))
     kept = tuple(item for item in items if group(item) not in held)
     return kept, tuple(item for item in items if group(item) in held)
+
+
+def _say_undivided(count: int, groups: Sequence[Hashable]) -> str:
+    """Say why items of one group, or none at all, cannot be divided."""
+    seen = f"{count:,} image{'' if count == 1 else 's'}"
+    if count > 1:
+        seen += f", of 1 subject or scene by their names and contents ({groups[0]}),"
+    return f"{seen} cannot be divided into training and validation; give at least 2, or set validation to 0."
