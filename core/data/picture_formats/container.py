@@ -1,5 +1,6 @@
 """What is known of a picture file before its pixels are decoded."""
 
+import mmap
 from dataclasses import dataclass
 
 # Chunks, segments or blocks of one file that are walked. Sound pictures have some thousands at most, but a file
@@ -47,7 +48,7 @@ def check_pieces(count: int) -> None:
         raise ValueError("too many pieces")
 
 
-def take(content: bytes, start: int, length: int) -> bytes:
+def take(content: bytes | mmap.mmap, start: int, length: int) -> bytes:
     """Cut `length` bytes from `start` on.
 
     Raises:

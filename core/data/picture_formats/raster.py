@@ -1,5 +1,6 @@
 """PNG, JPEG, GIF, WebP and BMP: size, orientation and frames from their bytes, and the first frame alone."""
 
+import mmap
 import re
 import struct
 import zlib
@@ -71,7 +72,7 @@ def open_jpeg(content: bytes) -> Container:
     while marker != 0xDA:
         pieces += 1
         check_pieces(pieces)
-        marker, position = _jpeg_marker(content, position)
+        marker, position = read_jpeg_marker(content, position)
         if marker in JPEG_WITHOUT_LENGTH:
             continue
         length = int.from_bytes(take(content, position, 2), "big")
@@ -98,7 +99,7 @@ def open_jpeg(content: bytes) -> Container:
     )
 
 
-def _jpeg_marker(content: bytes, position: int) -> tuple[int, int]:
+def read_jpeg_marker(content: bytes | mmap.mmap, position: int) -> tuple[int, int]:
     """Read the marker at `position`, which any number of 0xFF may precede, and the position after it."""
     padding = _JPEG_PADDING.match(content, position)
     if padding is None:

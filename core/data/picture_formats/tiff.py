@@ -1,5 +1,6 @@
 """TIFF directories, and the EXIF orientation, which is stored as one."""
 
+import mmap
 import struct
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ NUMBER_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 MAX_ENTRIES = 4096
 MAX_PAGES = 10_000
 MAX_SCANS = 50
+
+Content = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,22 @@ def open_tiff(content: bytes) -> Container:
     )
 
 
-def _read_layout(content: bytes) -> tuple[Layout, int]:
+def measure_tiff(content: Content) -> tuple[int, int, int, int]:
+    """Return width, height, orientation and number of pages; only directories are read.
+
+    Raises:
+        CutShortError: If a directory lies beyond the end.
+        ValueError: If the directory contradicts itself or has no size.
+    """
+    layout, offset = _read_layout(content)
+    entries, following = _read_directory(content, offset, layout, frozenset({WIDTH, HEIGHT, ORIENTATION}))
+    if WIDTH not in entries or HEIGHT not in entries:
+        raise ValueError("no size")
+    width, height = (entries[tag].numbers(layout.order)[0] for tag in (WIDTH, HEIGHT))
+    return width, height, _orientation(entries, layout), 1 + _count_pages(content, following, layout, {offset})
+
+
+def _read_layout(content: Content) -> tuple[Layout, int]:
     """Read byte order, version and the offset of the first directory."""
     orders = {b"II": "<", b"MM": ">"}
     order = orders.get(take(content, 0, 2))
@@ -113,7 +131,7 @@ def _read_layout(content: bytes) -> tuple[Layout, int]:
 
 
 def _read_directory(
-    content: bytes, offset: int, layout: Layout, wanted: frozenset[int]
+    content: Content, offset: int, layout: Layout, wanted: frozenset[int]
 ) -> tuple[dict[int, Entry], int]:
     """Read the wanted tags of the directory at `offset`, and the offset of the next directory (0: none)."""
     start, end = _entries_span(content, offset, layout)
@@ -127,7 +145,7 @@ def _read_directory(
     return entries, _next_directory(content, end, layout)
 
 
-def _entries_span(content: bytes, offset: int, layout: Layout) -> tuple[int, int]:
+def _entries_span(content: Content, offset: int, layout: Layout) -> tuple[int, int]:
     """Find where the entries of the directory at `offset` start and end."""
     count_code, size = ("Q", 20) if layout.big else ("H", 12)
     start = offset + struct.calcsize(layout.order + count_code)
@@ -137,12 +155,12 @@ def _entries_span(content: bytes, offset: int, layout: Layout) -> tuple[int, int
     return start, start + count * size
 
 
-def _next_directory(content: bytes, end: int, layout: Layout) -> int:
+def _next_directory(content: Content, end: int, layout: Layout) -> int:
     """Read the offset of the next directory, which stands where the entries end; 0 is none."""
     return int(struct.unpack(layout.offset_code, take(content, end, 8 if layout.big else 4))[0])
 
 
-def _value(content: bytes, raw: bytes, kind: int, layout: Layout) -> bytes:
+def _value(content: Content, raw: bytes, kind: int, layout: Layout) -> bytes:
     """Fetch the value of a tag, which stands in the directory where it fits and elsewhere where not."""
     half = (len(raw) - 4) // 2
     count, offset = struct.unpack(layout.order + ("QQ" if layout.big else "II"), raw[4:])
@@ -178,7 +196,7 @@ def _check_segments(content: bytes, numbers: dict[int, tuple[int, ...]], pixels:
         raise ValueError("too many JPEG scans")
 
 
-def _count_pages(content: bytes, following: int, layout: Layout, seen: set[int]) -> int:
+def _count_pages(content: Content, following: int, layout: Layout, seen: set[int]) -> int:
     """Count the further directories; one that is seen twice or is damaged ends the count."""
     pages = 0
     while following and following not in seen and pages < MAX_PAGES:

@@ -1,0 +1,69 @@
+"""The sizes of many image files at once, and what is said of those that cannot be read or hold several pages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+from core.data.dataset import name_some
+from core.data.picture_formats.headers import Header, read_header
+from core.data.pictures import DATASET_LIMITS, read_picture
+from core.errors import UserError
+
+THREADS = 8
+REMEMBERED = 100_000
+
+
+def read_headers(paths: Iterable[Path]) -> Mapping[Path, Header]:
+    """Return the header of each file, read by several threads; a file that has not changed is not read again.
+
+    Raises:
+        UserError: If files cannot be read; the sentence names them all together.
+    """
+    wanted = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor(min(THREADS, max(1, len(wanted)))) as pool:
+        found = list(pool.map(_try_header, wanted))
+    broken = [path for path, header in zip(wanted, found, strict=True) if header is None]
+    refusals = [(path, said) for path in broken if (said := _refusal(path))]
+    if refusals:
+        first = refusals[0][1]
+        if len(refusals) == 1:
+            raise UserError(first)
+        names = name_some([path for path, _ in refusals])
+        raise UserError(f"{len(refusals):,} of {len(wanted):,} files cannot be read: {names}. The first: {first}")
+    return {path: header for path, header in zip(wanted, found, strict=True) if header is not None}
+
+
+def say_pages(headers: Mapping[Path, Header], paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return the sentence about files of several pages or frames, of which the first alone is used; none if none."""
+    several = [path for path in paths if path in headers and headers[path].frames > 1]
+    if not several:
+        return ()
+    most = max(headers[path].frames for path in several)
+    holds = "holds" if len(several) == 1 else "hold"
+    return (
+        f"{len(several):,} of {len(paths):,} files {holds} several pages or frames (up to {most:,}), of which the "
+        f"first alone is used: {name_some(several)}.",
+    )
+
+
+def _try_header(path: Path) -> Header | None:
+    try:
+        status = path.stat()
+        return _remembered(path, status.st_mtime_ns, status.st_size)
+    except Exception:  # the bytes are untrusted, and what is wrong with them is worded by the reader of pixels
+        return None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(path: Path, changed: int, size: int) -> Header:  # noqa: ARG001 - they tell one content from another
+    return read_header(path)
+
+
+def _refusal(path: Path) -> str:
+    """Return why a file cannot be read; empty where it can be, whatever its header looks like."""
+    try:
+        read_picture(path, limits=DATASET_LIMITS)
+    except UserError as error:
+        return str(error)
+    return ""
