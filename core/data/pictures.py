@@ -1,8 +1,9 @@
 """The one reader of pictures that other people made: it gives RGB pixels or one sentence, and never anything else."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from core.data.mask_rule import Samples
 from core.data.picture_formats.anymap import decode_anymap, open_anymap
 from core.data.picture_formats.container import Container, CutShortError, UnsupportedError
 from core.data.picture_formats.depth import DeepPixels, scale_to_8_bit
@@ -44,6 +46,7 @@ _DECODERS = {
     "BMP": BmpImageFile,
     "WebP": WebPImageFile,
 }
+AnyT = TypeVar("AnyT", bound=np.generic)
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _PLAIN_MODES = frozenset({"1", "L", "P", "RGB", "RGBX", "YCbCr", "CMYK", "LA", "La", "PA", "RGBA", "RGBa"})
 
@@ -130,10 +133,11 @@ def read_picture(
 
 
 def read_mask(source: Path, *, limits: PictureLimits = PictureLimits(min_side=1)) -> NDArray[np.bool_]:
-    """Read a label picture of any readable kind; True where the label is on.
+    """Read a label picture of any readable kind that stands alone; True where the label is on.
 
     A pixel is on where its brightest channel is above half the brightest of the picture. That is one rule for 0/255,
-    0/1, palettes (by their colours), coloured labels and the grey edges of anti-aliased or JPEG labels.
+    0/1, palettes (by their colours), coloured labels and the grey edges of anti-aliased or JPEG labels. For the masks
+    of a set :mod:`core.data.mask_values` finds what their values mean, so that it is the same for all of them.
 
     Returns:
         (H, W).
@@ -144,6 +148,67 @@ def read_mask(source: Path, *, limits: PictureLimits = PictureLimits(min_side=1)
     brightest = read_picture(source, limits=limits).pixels.max(axis=2)
     on: NDArray[np.bool_] = brightest > int(brightest.max()) // 2
     return on
+
+
+def read_samples(source: Path, *, limits: PictureLimits) -> Samples:
+    """Read a mask's own values, upright: grey values of any depth, palette numbers, or colours.
+
+    What has one bit becomes 0 and 255, and 16 bits that repeat 8 become these 8, so that masks of one set compare.
+
+    Raises:
+        UserError: As `read_picture`.
+    """
+    shown = f'"{plain_name(source, None)}"'
+    content, _ = load_content(source, shown, limits.max_bytes)
+    kind = identify(content, shown)
+    try:
+        container = _OPENERS[kind](content)
+        _check_size(container, limits, shown)
+        samples = _decode_samples(container, kind)
+    except UserError:
+        raise
+    except Exception as error:  # as in `read_picture`
+        raise UserError(_refusal(error, kind, shown)) from None
+    parts = (None if each is None else upright(each, container.orientation) for each in (samples.values, samples.alpha))
+    values, alpha = parts
+    assert values is not None
+    return replace(samples, values=values, alpha=alpha, lossy=kind == "JPEG")
+
+
+def _decode_samples(container: Container, kind: str) -> Samples:
+    """Decode a mask's values as they are stored; the palette's numbers where it has one."""
+    if kind == "PNM":
+        light, maximum = decode_anymap(container.content)
+        return Samples(light * np.uint8(255) if maximum == 1 else light)
+    if container.deep_colour:
+        deep = _as_8_bit(_decode_deep_colour(container))
+        return Samples(deep[..., :3], alpha=_alpha_of(deep))
+    image = _DECODERS[kind](io.BytesIO(container.content))
+    image.load()
+    if image.mode in _DEEP_MODES:
+        values = np.nan_to_num(np.asarray(image))
+        return Samples(_as_8_bit(np.iinfo(np.uint16).max - values if container.inverted else values))
+    alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
+    alpha = None if alpha is None or alpha.min() == 255 else alpha
+    if image.mode == "P":
+        palette = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        return Samples(np.asarray(image), np.pad(palette, ((0, 256 - len(palette)), (0, 0))), alpha)
+    grey = image.mode in {"1", "L", "LA", "La"}
+    return Samples(np.asarray(image.convert("L" if grey else "RGB")), alpha=alpha)
+
+
+def _alpha_of(deep: DeepPixels) -> NDArray[np.uint8] | None:
+    if deep.shape[2] < 4:
+        return None
+    alpha = np.asarray(deep[..., 3] / max(1, int(deep[..., 3].max())) * 255, np.uint8)
+    return None if alpha.min() == 255 else alpha
+
+
+def _as_8_bit(deep: DeepPixels) -> DeepPixels:
+    """Return 8 bits where 16 only repeat them: 0 and 65535 are 0 and 255."""
+    if deep.dtype.kind in "iu" and deep.max(initial=0) > 255 and not (deep % 257).any():
+        return np.asarray(deep // 257, np.uint8)
+    return deep
 
 
 def _check_size(container: Container, limits: PictureLimits, name: str) -> None:
@@ -170,7 +235,7 @@ def _decode(container: Container, kind: str, background: tuple[int, int, int]) -
     pixels = np.array(flat, dtype=np.uint8)
     notes += more
     if container.orientation != 1:
-        pixels = _upright(pixels, container.orientation)
+        pixels = upright(pixels, container.orientation)
         notes.append(f"It was turned upright, as its EXIF orientation {container.orientation} says.")
     return pixels, notes
 
@@ -232,8 +297,8 @@ def _flatten(image: Image.Image, background: tuple[int, int, int]) -> tuple[Imag
     return base, [f"Transparent parts were laid over {ground}."]
 
 
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undo an EXIF orientation, 2 to 8: mirrored where 2, 4, 5 or 7, turned where 3 or 5 to 8."""
+def upright(pixels: NDArray[AnyT], orientation: int) -> NDArray[AnyT]:
+    """Undo an EXIF orientation, 1 to 8: as it is where 1, mirrored where 2, 4, 5 or 7, turned where 3 or 5 to 8."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     if orientation in {3, 4, 7, 8}:

@@ -1,0 +1,278 @@
+"""What the values of a set's masks mean, told from several of them together, so that it is the same for all."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from core.data.mask_levels import count_brightness, find_colours, find_further_levels
+from core.data.mask_rule import SOLID, MaskRule, Samples
+from core.data.pictures import DATASET_LIMITS, read_samples, upright
+from core.data.raster import Mask
+from core.errors import UserError
+
+LOOKED_AT = 12
+"""So many masks of a set are opened to tell what their values mean, spread over all of them."""
+AT_MOST = 200
+"""Of large sets so many more are where the first are empty, or to find pixels that do not count."""
+IGNORED = 255
+FEWEST_THINGS = 3
+"""From so many masks on, light ones that all fill their frames are taken for backgrounds of dark things."""
+LEAST_CONTRAST = 25
+"""Of 255, by which the brightest channels of two colours must differ for one of them to be the brighter."""
+MASK_LIMITS = replace(DATASET_LIMITS, min_side=1)
+REMEDY = (
+    "a mask has two levels, 0 for the background and 1 or 255 for the foreground, and 255 beside 0 and 1 for pixels "
+    "that do not count; if these are numbers of classes or of things, write what is to be found as 255 and all else "
+    "as 0"
+)
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """Some masks of a set, opened.
+
+    Attributes:
+        masks: Their values.
+        names: Of their files.
+        of: How many masks the set has.
+    """
+
+    masks: tuple[Samples, ...]
+    names: tuple[str, ...]
+    of: int
+
+    def say(self) -> str:
+        """Say how many were looked at."""
+        return f"{len(self.masks):,} of {self.of:,} masks were looked at, such as {self.names[0]}"
+
+
+@dataclass(frozen=True)
+class FoundRule:
+    """What the values mean, and sentences on it where that is not plain."""
+
+    rule: MaskRule = field(default_factory=MaskRule)
+    notes: tuple[str, ...] = ()
+
+
+def look_at(paths: Sequence[Path], count: int = LOOKED_AT) -> LookedAt:
+    """Open some masks of a set, spread evenly over all of them.
+
+    Raises:
+        UserError: If one cannot be read.
+    """
+    numbers = np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)) if paths else ()
+    chosen = [paths[number] for number in numbers]
+    with ThreadPoolExecutor(4) as pool:
+        masks = tuple(pool.map(lambda path: read_samples(path, limits=MASK_LIMITS), chosen))
+    return LookedAt(masks, tuple(path.name for path in chosen), len(paths))
+
+
+def find_mask_rule(paths: Sequence[Path], *, thin: bool = False, light_is_on: bool = False) -> FoundRule:
+    """Find what the values of a set's masks mean.
+
+    Two levels are a mask, whatever they are and however soft their edges: 0 and 255, 0 and 1, two colours. 255 beside 0
+    and 1 is what does not count. Of cut-outs the alpha channel is the mask. What is more than half light in all masks
+    is the background of something dark. Anything else, such as numbers of classes, is refused.
+
+    Args:
+        paths: All masks of the set; none gives the plain rule.
+        thin: Whether what is meant never fills half of an image, as vessels and bands do not.
+        light_is_on: Whether what is light is always meant, as a field of view is.
+
+    Raises:
+        UserError: If a mask cannot be read, all are empty, or they have more than two levels.
+    """
+    if not paths:
+        return FoundRule()
+    return _find_remembered(sign(paths), thin, light_is_on)
+
+
+def read_set_mask(path: Path, rule: MaskRule | None, *, orientation: int = 1) -> tuple[Mask, Mask | None]:
+    """Read a mask by its set's rule.
+
+    Args:
+        path: The file.
+        rule: None takes half the brightness of this mask alone.
+        orientation: EXIF orientation of its image, where the mask was drawn on the stored pixels: it is undone too.
+
+    Returns:
+        Where it is on, and where it says anything at all, None if everywhere: ``(H, W)`` each.
+
+    Raises:
+        UserError: If it cannot be read, or its values are not those of its set.
+    """
+    samples = read_samples(path, limits=MASK_LIMITS)
+    if rule is None:
+        bright = samples.brightness()
+        return upright(np.asarray(bright > bright.max() / 2), orientation), None
+    on, known = rule.read(samples, path.name)
+    return upright(on, orientation), None if known is None else upright(known, orientation)
+
+
+Signature = tuple[tuple[Path, int, int], ...]
+
+
+def sign(paths: Sequence[Path]) -> Signature:
+    """Return paths with what tells their present content from another: time of change and size."""
+    found = []
+    for path in paths:
+        status = path.stat()
+        found.append((path, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _find_remembered(signature: Signature, thin: bool, light_is_on: bool) -> FoundRule:
+    paths = [path for path, _, _ in signature]
+    looked = look_at(paths)
+    if _all_black(looked):
+        looked = _look_further(paths, lambda more: not _all_black(more)) or looked
+    found = decide(looked)
+    if found.rule == MaskRule("values") and (more := _look_further(paths, _holds_ignored)):
+        found = decide(more)
+    return found if light_is_on else _invert(found, looked, thin=thin)
+
+
+def _look_further(paths: Sequence[Path], wanted: Callable[[LookedAt], bool]) -> LookedAt | None:
+    """Return some further masks of which one is as wanted; None if none is found."""
+    if len(paths) <= LOOKED_AT:
+        return None
+    some = [paths[number] for number in np.unique(np.linspace(0, len(paths) - 1, AT_MOST).round().astype(int))]
+    for start in range(0, len(some), LOOKED_AT):  # a few at a time, because masks may be large
+        looked = replace(look_at(some[start : start + LOOKED_AT]), of=len(paths))
+        if wanted(looked):
+            return looked
+    return None
+
+
+def _holds_ignored(looked: LookedAt) -> bool:
+    return any(bool((each.brightness() == IGNORED).any()) for each in looked.masks)
+
+
+def decide(looked: LookedAt) -> FoundRule:
+    """Return what the values of masks mean, light being on.
+
+    Raises:
+        UserError: As :func:`find_mask_rule`.
+    """
+    if _all_black(looked):
+        raise UserError(
+            f"Nothing is marked: {looked.say()}, and all hold 0 alone; give masks with 0 for the background and 255 "
+            "for the foreground."
+        )
+    ways: tuple[Callable[[LookedAt], FoundRule | None], ...] = (_by_alpha, _by_palette, _by_colours, _by_greys)
+    return next(found for way in ways if (found := way(looked)) is not None)
+
+
+def _all_black(looked: LookedAt) -> bool:
+    return all(each.alpha is None and not each.brightness().any() for each in looked.masks)
+
+
+def _by_alpha(looked: LookedAt) -> FoundRule | None:
+    """Of cut-outs, and of drawings on a transparent sheet, the alpha channel is the mask."""
+    varied = [each for each in looked.masks if each.alpha is not None and _has_both(each.alpha >= SOLID)]
+    if not varied or all(each.is_drawn() for each in varied):
+        return None
+    tally = count_brightness([Samples(each.opacity()) for each in looked.masks])
+    if further := find_further_levels(tally):
+        raise UserError(_refuse_values(looked, [0, *further, 255], "opacities"))
+    return FoundRule(
+        MaskRule("alpha", cut=SOLID - 0.5),
+        (
+            "Its masks are transparent in part: what is opaque is the foreground, whatever its colour "
+            f"({looked.say()}).",
+        ),
+    )
+
+
+def _by_palette(looked: LookedAt) -> FoundRule | None:
+    """Of palettes whose number 255 is a border that does not count, as PASCAL VOC has it, the numbers are meant."""
+    if any(each.palette is None for each in looked.masks):
+        return None
+    used = sorted({int(number) for each in looked.masks for number in np.unique(each.values)})
+    things = [number for number in used if number not in (0, IGNORED)]
+    if len(things) != 1 or IGNORED not in used:
+        return None
+    palette = looked.masks[0].palette
+    assert palette is not None
+    if things[0] != 1 and (palette[things[0]] == things[0]).all():
+        return None  # the palette is that of greys
+    return FoundRule(MaskRule("palette", foreground=things[0], ignored=IGNORED), (_say_ignored(looked, things[0]),))
+
+
+def _by_colours(looked: LookedAt) -> FoundRule | None:
+    """Of colours there may be two, of which the brighter is meant."""
+    if all(each.colours().ndim == 2 for each in looked.masks):
+        return None
+    colours = find_colours(looked.masks)
+    if len(colours) < 2:
+        return None  # lines too thin to be areas
+    levels = sorted(max(colour) for colour in colours)
+    if len(colours) > 2 or levels[1] - levels[0] < LEAST_CONTRAST:
+        said = ", ".join(f"({red}, {green}, {blue})" for red, green, blue in sorted(colours)[:8])
+        raise UserError(f"The masks hold the colours {said} ({looked.say()}): {REMEDY}.")
+    return FoundRule(MaskRule(cut=sum(levels) / 2, levels=(levels[0], levels[1])))
+
+
+def _by_greys(looked: LookedAt) -> FoundRule:
+    tally = count_brightness(looked.masks)
+    values = tally.values
+    if set(values) <= {0, 1, IGNORED} and 1 in values and not tally.lossy:
+        if IGNORED not in values:
+            return FoundRule(MaskRule("values"))
+        return FoundRule(MaskRule("values", ignored=IGNORED), (_say_ignored(looked, 1),))
+    if further := find_further_levels(tally):
+        raise UserError(_refuse_values(looked, [values[0], *further, values[-1]], "values"))
+    low, high = (values[0], values[-1]) if len(values) > 1 else (0, values[0])
+    return FoundRule(MaskRule(cut=(low + high) / 2, levels=(low, high)))
+
+
+def _say_ignored(looked: LookedAt, foreground: int) -> str:
+    return (
+        f"In its masks 0 is background and {foreground} foreground, and {IGNORED} does not count: these pixels are "
+        f"left out of the loss and of scores ({looked.say()})."
+    )
+
+
+def _refuse_values(looked: LookedAt, values: Sequence[float], what: str) -> str:
+    several = sorted(values[:10])
+    shown = ", ".join(f"{value:g}" for value in several)
+    more = f" and {len(values) - 10:,} more" if len(values) > 10 else ""
+    return f"The masks hold the {what} {shown}{more} ({looked.say()}): {REMEDY}."
+
+
+def _invert(found: FoundRule, looked: LookedAt, *, thin: bool) -> FoundRule:
+    """Return the rule the other way round where all masks are more than half light."""
+    if found.rule.source in {"alpha", "palette"}:
+        return found
+    read = [found.rule.read(each, name) for each, name in zip(looked.masks, looked.names, strict=True)]
+    shares = [float(on[known].mean()) for on, known in read if known is None or known.any()]
+    if not shares or min(shares) <= 0.5 or min(shares) == 1:
+        return found
+    frames = [_frame_share(on) for on, _ in read]
+    if not thin and (len(shares) < FEWEST_THINGS or min(frames) < 0.6):
+        return found
+    rule = found.rule
+    turned = (
+        replace(rule, foreground=rule.background, background=rule.foreground)
+        if rule.source == "values"
+        else replace(rule, inverted=True)
+    )
+    said = (
+        f"Its masks are dark on light: {looked.say()}, and {min(shares):.0%} to {max(shares):.0%} of each is light, so "
+        "what is dark is taken for the foreground."
+    )
+    return FoundRule(turned, (*found.notes, said))
+
+
+def _frame_share(on: Mask) -> float:
+    """Return the share of an image's outermost pixels that is on."""
+    return float(np.concatenate([on[0], on[-1], on[:, 0], on[:, -1]]).mean())
+
+
+def _has_both(mask: Mask) -> bool:
+    return bool(mask.any() and not mask.all())
