@@ -9,11 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.data.dataset import DatasetSpec, hold_back
+from core.data.dataset import DatasetSpec, hold_back, name_some, say_left_out
 from core.data.gel_crops import GelCrop, Grey, cut_crop, find_crops
-from core.data.pairs import PICTURE_FOLDERS, SPLIT_FOLDERS, find_child, list_pictures
-from core.data.pictures import DATASET_LIMITS, read_mask, read_picture
+from core.data.headers import read_headers, say_pages
+from core.data.mask_rule import MaskRule
+from core.data.mask_values import find_mask_rule, read_set_mask
+from core.data.masked_files import MaskedFile, check_masked_files
+from core.data.pairs import PICTURE_FOLDERS, SPLIT_FOLDERS, find_child
+from core.data.pictures import DATASET_LIMITS, read_picture
 from core.data.raster import FloatImage, Mask, resize
+from core.data.visible_files import list_others, list_pictures
 from core.errors import UserError
 
 BLOT_SIDE = 64
@@ -34,6 +39,9 @@ class BlotItem:
         target: The blot, or the gel photograph that a crop is cut from.
         templates: The lane layout and the band places; for a crop the band mask alone, from which both are drawn.
         crop: Where the crop lies in its gel; None for a blot that is a file of its own.
+        rule: What the values of the set's band masks mean; None takes each mask alone.
+        orientation: EXIF orientation of the gel, where the mask was drawn on its stored pixels: it is undone on the
+            mask, too.
     """
 
     name: str
@@ -41,6 +49,8 @@ class BlotItem:
     target: Path
     templates: tuple[Path, ...]
     crop: GelCrop | None = None
+    rule: MaskRule | None = None
+    orientation: int = 1
 
     def files(self) -> Iterator[Path]:
         """Yield every file of the item; crops of one gel share theirs."""
@@ -65,12 +75,14 @@ def open_blots(folder: Path) -> BlotSet:
             "names, or gel images/ with band masks/."
         )
     for layout, names, find in (("templates", TRIPLE_FOLDERS, _find_triples), ("gels", GEL_FOLDERS, _find_gel_crops)):
-        found = {split: find(places) for split, places in _split_places(folder, names).items()}
+        places = _split_places(folder, names)
+        found = {split: find(each) for split, each in places.items()}
         if found:
             splits = {split: items for split, (items, _) in found.items()}
             notes = [
                 f"{split}: {note}" if len(found) > 1 else note for split, (_, said) in found.items() for note in said
             ]
+            notes += _say_files([place for each in places.values() for place in each])
             return _divided(folder, layout, splits, notes)
     raise UserError(
         f"{folder} is none of the known layouts; give template1/, template2/ and target/ with equal file names, or gel "
@@ -94,7 +106,8 @@ def load_blots(items: Sequence[BlotItem]) -> Iterator[tuple[FloatImage, FloatIma
         if together[0].crop is None:
             yield from (_load_triple(item) for item in together)
             continue
-        gel, mask = _read_gel(together[0].target, together[0].templates[0])
+        first = together[0]
+        gel, mask = _read_gel(first.target, first.templates[0], first.rule, first.orientation)
         yield from (cut_crop(gel, mask, item.crop, BLOT_SIDE) for item in together if item.crop)
 
 
@@ -124,8 +137,11 @@ def _find_triples(places: tuple[Path, ...]) -> tuple[tuple[BlotItem, ...], list[
     groups = _groups(stems)
     items = tuple(BlotItem(stem, groups[stem], targets[stem], (first[stem], second[stem])) for stem in stems)
     notes = []
-    if missing := len(first.keys() | second.keys() | targets.keys()) - len(stems):
-        notes.append(f"Left out, for not being in all of template1, template2 and target: {missing} of the names.")
+    if missing := sorted((first.keys() | second.keys() | targets.keys()) - set(stems)):
+        notes.append(
+            f"Left out, for not being in all of template1, template2 and target: {len(missing):,} of the names "
+            f"({name_some(missing)})."
+        )
     looked_at = items[:: max(1, -(-len(items) // SIZES_LOOKED_AT))]
     sizes = {item.name: _read_grey(item.target).shape for item in looked_at}
     odd = next((name for name, size in sizes.items() if size != (BLOT_SIDE, BLOT_SIDE)), None)
@@ -138,10 +154,15 @@ def _find_triples(places: tuple[Path, ...]) -> tuple[tuple[BlotItem, ...], list[
 def _find_gel_crops(places: tuple[Path, ...]) -> tuple[tuple[BlotItem, ...], list[str]]:
     """Return the crops of all gels that have a mask, and what is to be said about them."""
     images, masks = (_by_stem(place) for place in places)
+    both = sorted(images.keys() & masks.keys())
+    rule, said = _find_band_rule([masks[stem] for stem in both])
+    checked = check_masked_files((MaskedFile(images[stem], masks[stem]) for stem in both), any_size=True)
     items = []
-    for stem in sorted(images.keys() & masks.keys()):
-        for crop in find_crops(*_read_gel(images[stem], masks[stem])):
-            items.append(BlotItem(f"{stem}_{crop.top}_{crop.left}", stem, images[stem], (masks[stem],), crop))
+    for stem in both:
+        files, turn = (images[stem], masks[stem]), checked.turned.get(masks[stem], 1)
+        for crop in find_crops(*_read_gel(*files, rule, turn)):
+            name = f"{stem}_{crop.top}_{crop.left}"
+            items.append(BlotItem(name, stem, images[stem], (masks[stem],), crop, rule, turn))
     gels = len({item.group for item in items})
     notes = []
     if items:
@@ -149,14 +170,34 @@ def _find_gel_crops(places: tuple[Path, ...]) -> tuple[tuple[BlotItem, ...], lis
             f"{len(items)} crops of {gels} gels, each about four lanes wide, split by gel, bands dark on light.",
             "Weak bands are often missing from such masks, so a part of what the crops show is in neither template.",
         ]
-    if without := len(images) - gels:
-        notes.append(f"Left out, for having no mask or no part with two marked bands: {without} of the gels.")
-    return tuple(items), notes
+    if without := sorted(images.keys() - {item.group for item in items}):
+        notes.append(
+            f"Left out, for having no mask or no part with two marked bands: {len(without):,} of the gels "
+            f"({name_some(without)})."
+        )
+    if alone := sorted(masks.keys() - images.keys()):
+        notes.append(say_left_out([masks[stem] for stem in alone], "belonging to no gel by name", what="mask"))
+    return tuple(items), [*notes, *said, *checked.notes]
 
 
-def _read_gel(image: Path, mask: Path) -> tuple[Grey, Mask]:
+def _find_band_rule(masks: Sequence[Path]) -> tuple[MaskRule | None, tuple[str, ...]]:
+    """Return what the values of band masks mean.
+
+    Raises:
+        UserError: As :func:`core.data.mask_values.find_mask_rule`, and for pixels that do not count, which nothing
+            could leave out of a blot.
+    """
+    if not any(read_set_mask(mask, None)[0].any() for mask in masks):
+        return None, ()  # no band is marked, which is told of each gel
+    found = find_mask_rule(masks, thin=True)
+    if found.rule.ignored is not None:
+        raise UserError("The band masks hold 0, 1 and 255; only two levels are allowed here: write 0 and 255.")
+    return found.rule, found.notes
+
+
+def _read_gel(image: Path, mask: Path, rule: MaskRule | None, orientation: int) -> tuple[Grey, Mask]:
     """Read a gel and its band mask, which is brought to the gel's size."""
-    gel, bands = _read_grey(image), read_mask(mask, limits=DATASET_LIMITS)
+    gel, (bands, _) = _read_grey(image), read_set_mask(mask, rule, orientation=orientation)
     if bands.shape != gel.shape:
         size = (gel.shape[1], gel.shape[0])
         bands = cv2.resize(bands.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.bool_)
@@ -175,6 +216,14 @@ def _groups(stems: Sequence[str]) -> dict[str, str]:
     beginnings = {stem: stem.rpartition("_")[0] or re.sub(r"\d+$", "", stem) for stem in stems}
     told = len(set(beginnings.values())) >= FEWEST_GELS and all(beginnings.values())
     return beginnings if told else {stem: stem for stem in stems}
+
+
+def _say_files(places: Sequence[Path]) -> list[str]:
+    """Return sentences on files that are not read, and on pages of which the first alone is."""
+    images = [path for place in places for path in list_pictures(place)]
+    others = [path for place in places for path in list_others(place)]
+    said = [say_left_out(others, "of a kind that is not read", what="file")] if others else []
+    return [*said, *say_pages(read_headers(images), images)]
 
 
 def _split_places(folder: Path, names: tuple[tuple[str, ...], ...]) -> dict[str, tuple[Path, ...]]:

@@ -158,3 +158,9 @@ class FundusPreparation:
         elif picture.second is not None:
             mask = ((mask + resize(picture.second.astype(np.float32), size)) / 2).astype(np.float32)
         return self.prepare(picture.pixels, picture.inside), mask, inside
+
+    def prepare_known(self, picture: LabelledPicture) -> Mask | None:
+        """Return where the label says anything ``(h, w)``, at the network's size; None where it does everywhere."""
+        if picture.known is None:
+            return None
+        return resize(picture.known.astype(np.float32), self.working_size(picture.inside)) > 0.5

@@ -5,7 +5,8 @@ from typing import Any
 
 from core.data.fundus import FundusPreparation, find_field_of_view
 from core.data.labelled import LabelledPicture
-from core.data.pictures import DATASET_LIMITS, read_mask, read_picture
+from core.data.mask_values import read_set_mask
+from core.data.pictures import DATASET_LIMITS, read_picture
 from core.data.raster import Mask
 from core.data.vessels import VesselItem
 from core.errors import UserError
@@ -21,29 +22,26 @@ def load_labelled(item: VesselItem) -> LabelledPicture:
         raise UserError(f"{item.image.name} has no vessel mask, so it cannot be trained on or scored; only predicted.")
     pixels = read_picture(item.image, limits=DATASET_LIMITS).pixels
     given, size = item.field_of_view, pixels.shape[:2]
-    inside = find_field_of_view(pixels) if given is None else _mask(item, "field_of_view", size)
+    inside = find_field_of_view(pixels) if given is None else _mask(item, "field_of_view", size)[0]
     if given is not None and not inside.any():
         raise UserError(
             f"The field of view {given.name} is all black; make it white where the retina is, or remove it."
         )
-    return LabelledPicture(
-        item.name,
-        pixels,
-        _mask(item, "vessels", size),
-        inside,
-        None if item.second is None else _mask(item, "second", size),
-    )
+    vessels, known = _mask(item, "vessels", size)
+    second = None if item.second is None else _mask(item, "second", size)[0]
+    return LabelledPicture(item.name, pixels, vessels, inside, second, known)
 
 
-def _mask(item: VesselItem, which: str, size: tuple[int, ...]) -> Mask:
+def _mask(item: VesselItem, which: str, size: tuple[int, ...]) -> tuple[Mask, Mask | None]:
+    """Return a mask, and where it says anything at all."""
     path = getattr(item, which)
-    mask = read_mask(path, limits=DATASET_LIMITS)
+    mask, known = read_set_mask(path, getattr(item.reading, which), orientation=item.reading.orientation(path))
     if mask.shape != size:
         raise UserError(
             f"The mask {path.name} is {mask.shape[1]}×{mask.shape[0]}, its picture {item.image.name} is "
             f"{size[1]}×{size[0]}; give masks of the picture's size."
         )
-    return mask
+    return mask, known
 
 
 class FundusBatches:
@@ -70,4 +68,5 @@ class FundusBatches:
         """Yield ``images (1, C, h, w)`` and the ``picture`` at its own size."""
         for item in self.items:
             picture = load_labelled(item)
-            yield {"images": self.preparation.prepare_tensor(picture.pixels, picture.inside), "picture": picture}
+            images = self.preparation.prepare_tensor(picture.pixels, picture.inside)
+            yield {"images": images, "picture": picture.counted_where_known()}

@@ -1,6 +1,6 @@
 """A picture with its mask, opened: what segmentation trains on and is judged on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -17,6 +17,8 @@ class LabelledPicture:
         mask: ``(H, W)`` label.
         inside: ``(H, W)``, where scores are counted.
         second: ``(H, W)``, another person's label, if there is one.
+        known: ``(H, W)``, False where the label says that a pixel does not count; None where it says something
+            everywhere. Such pixels are left out of the loss.
     """
 
     name: str
@@ -24,6 +26,11 @@ class LabelledPicture:
     mask: Mask
     inside: Mask
     second: Mask | None = None
+    known: Mask | None = None
+
+    def counted_where_known(self) -> "LabelledPicture":
+        """Return the picture with scores counted only where the label says something."""
+        return self if self.known is None else replace(self, inside=self.inside & self.known)
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,32 @@
 """Satellite pictures with land cover drawn in seven colours, as in DeepGlobe (Demir et al., 2018, arXiv 1805.06561)."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from core.data.dataset import DatasetSpec, hold_back
-from core.data.pictures import DATASET_LIMITS, read_picture
+from core.data.dataset import DatasetSpec, hold_back, say_left_out
+from core.data.image_groups import find_image_groups
+from core.data.landcover_colours import CLASSES, COLOURS, UNKNOWN, Labels, read_colours, render_labels
+from core.data.landcover_numbers import find_label_kind, read_numbers
+from core.data.masked_files import MaskedFile, check_masked_files
+from core.data.pictures import DATASET_LIMITS, read_picture, upright
 from core.data.raster import Pixels
+from core.data.visible_files import is_hidden, is_picture_name, list_folders, may_be_picture
 from core.errors import UserError
 
-Labels = NDArray[np.int64]
-"""``(H, W)``: 0 to 5 by :data:`CLASSES`, and :data:`UNKNOWN`."""
-
-UNKNOWN = 255
-"""Label of pixels that nobody could name; they are neither trained on nor scored."""
-
-COLOURS: dict[str, tuple[int, int, int]] = {
-    "urban": (0, 255, 255),
-    "agriculture": (255, 255, 0),
-    "rangeland": (255, 0, 255),
-    "forest": (0, 255, 0),
-    "water": (0, 0, 255),
-    "barren": (255, 255, 255),
-    "unknown": (0, 0, 0),
-}
-"""RGB by name; all corners of the colour cube but red."""
-CLASSES = tuple(name for name in COLOURS if name != "unknown")
+__all__ = [
+    "CLASSES",
+    "COLOURS",
+    "UNKNOWN",
+    "Labels",
+    "LandcoverItem",
+    "LandcoverSet",
+    "load_landcover",
+    "open_landcover",
+    "read_colours",
+    "render_labels",
+]
 
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -49,16 +45,23 @@ class LandcoverItem:
         name: The file's number, after the folders it lies in: ``train_0042``, or ``0042`` in the data set's own folder.
         image: The picture.
         mask: Its coloured mask; None where the set does not publish it.
+        scene: What other pictures show as well, where names or contents tell; empty where nothing does.
+        numbers: Whether the set's masks hold numbers of classes instead of colours.
+        orientation: EXIF orientation of the picture, where the mask was drawn on its stored pixels: it is undone on the
+            mask, too.
     """
 
     name: str
     image: Path
     mask: Path | None = None
+    scene: str = ""
+    numbers: bool = False
+    orientation: int = 1
 
     @property
     def group(self) -> str:
-        """Return the name: which pictures show neighbouring ground is not known."""
-        return self.name
+        """Return the scene, or the name where none is known."""
+        return self.scene or self.name
 
     def files(self) -> Iterator[Path]:
         """Yield every file of the item."""
@@ -75,27 +78,58 @@ def open_landcover(folder: Path) -> LandcoverSet:
     Pictures without a mask are listed under ``unlabelled``: they can be predicted, not scored.
 
     Raises:
-        UserError: If the folder is missing, or holds fewer than one training picture with a mask.
+        UserError: If the folder is missing or holds fewer than one training picture with a mask, or masks do not fit
+            their pictures or hold neither the seven colours nor the classes' numbers.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; give one that holds NNNN_sat.jpg and NNNN_mask.png.")
     root = _find_root(folder)
-    found = {split: _find_items(folder, _child(root, names)) for split, names in SPLIT_FOLDERS.items()}
-    if not found["train"]:
-        found["train"] = _find_items(folder, root)
+    places = {split: place for split, names in SPLIT_FOLDERS.items() if (place := _child(root, names))}
+    found = {split: _find_items(folder, place) for split, place in places.items()}
+    if not found.get("train"):
+        places["train"], found["train"] = root, _find_items(folder, root)
     splits = {split: tuple(item for item in items if item.mask) for split, items in found.items()}
     if not splits["train"]:
         raise UserError(
             f"{folder} has no training pictures with masks; give NNNN_sat.jpg with NNNN_mask.png, in train/ and "
-            "validation/ or in one folder."
+            f"validation/ or in one folder.{_say_seen(places['train'])}"
         )
     unlabelled = tuple(item for items in found.values() for item in items if not item.mask)
-    notes = [f"{len(unlabelled)} pictures have no mask and can be predicted, not scored."] if unlabelled else []
-    if not splits["val"] and len(splits["train"]) > 1:
-        splits["train"], splits["val"] = hold_back(splits["train"], 0.2, group=_name)
+    notes = [each for split, place in places.items() for each in _say_unused(place, found[split])]
+    if unlabelled:
+        images = [item.image for item in unlabelled]
+        said = say_left_out(
+            images, "having no mask: they can be predicted, not scored", of=sum(map(len, found.values()))
+        )
+        notes.insert(0, said)
+    splits, said_of_masks = _read_masks(splits)
+    notes += said_of_masks
+    if not splits.get("val") and len({item.group for item in splits["train"]}) > 1:
+        splits["train"], splits["val"] = hold_back(splits["train"], 0.2, group=lambda item: item.group)
         notes.append("The folder has no validation split of its own: a fifth was set aside for validation.")
     kept = {split: items for split, items in (splits | {"unlabelled": unlabelled}).items() if items}
-    return LandcoverSet("Land cover" if root == folder else root.name, "landcover", folder, kept, tuple(notes))
+    ordered = {split: kept[split] for split in (*SPLIT_FOLDERS, "unlabelled") if split in kept}
+    return LandcoverSet("Land cover" if root == folder else root.name, "landcover", folder, ordered, tuple(notes))
+
+
+def _read_masks(splits: dict[str, tuple[LandcoverItem, ...]]) -> tuple[dict[str, tuple[LandcoverItem, ...]], list[str]]:
+    """Return the items with how their masks are read and which belong together, and sentences on both."""
+    items = [(split, item) for split, each in splits.items() for item in each]
+    pairs = [MaskedFile(item.image, item.mask) for _, item in items if item.mask]
+    checked = check_masked_files(pairs)
+    numbers, said = find_label_kind([pair.mask for pair in pairs])
+    groups, together = find_image_groups({item.image: (split, item.name) for split, item in items})
+
+    def finish(item: LandcoverItem) -> LandcoverItem:
+        orientation = checked.turned.get(item.mask, 1) if item.mask else 1
+        return replace(item, scene=groups[item.image], numbers=numbers, orientation=orientation)
+
+    return {split: tuple(map(finish, each)) for split, each in splits.items()}, [
+        *checked.notes,
+        *checked.pages,
+        *said,
+        *together,
+    ]
 
 
 def load_landcover(item: LandcoverItem) -> tuple[Pixels, Labels]:
@@ -110,12 +144,12 @@ def load_landcover(item: LandcoverItem) -> tuple[Pixels, Labels]:
     if item.mask is None:
         raise UserError(f"{item.image.name} has no mask, so it cannot be trained on or scored; only predicted.")
     pixels = read_picture(item.image, limits=DATASET_LIMITS).pixels
-    colours = read_picture(item.mask, limits=DATASET_LIMITS).pixels
-    if colours.shape != pixels.shape:
-        raise UserError(
-            f"The mask {item.mask.name} is {colours.shape[1]}×{colours.shape[0]}, its picture {item.image.name} is "
-            f"{pixels.shape[1]}×{pixels.shape[0]}; give masks of the picture's size."
-        )
+    if item.numbers:
+        labels = upright(read_numbers(item.mask), item.orientation)
+        _check_size(item, labels.shape, pixels.shape)
+        return pixels, labels
+    colours = upright(read_picture(item.mask, limits=DATASET_LIMITS).pixels, item.orientation)
+    _check_size(item, colours.shape, pixels.shape)
     if 0 < colours.max() < len(COLOURS):
         raise UserError(
             f"The mask {item.mask.name} holds numbers up to {colours.max()} instead of colours; draw it in the seven "
@@ -124,53 +158,29 @@ def load_landcover(item: LandcoverItem) -> tuple[Pixels, Labels]:
     return pixels, read_colours(colours)
 
 
-def read_colours(mask: Pixels) -> Labels:
-    """Return the classes of a coloured mask: those of each pixel's nearest corner of the colour cube.
-
-    Slightly wrong colours, such as JPEG leaves, are put right; between two classes an anti-aliased edge may pass a
-    third one's corner, a pixel wide. Red belongs to no class and is unknown.
-
-    Args:
-        mask: ``(H, W, 3)`` RGB, 0 to 255.
-    """
-    on = mask >= 128
-    corners = 4 * on[..., 0].astype(np.int64) + 2 * on[..., 1] + on[..., 2]
-    labels: Labels = _corner_labels()[corners]
-    return labels
-
-
-def render_labels(labels: NDArray[np.integer[Any]]) -> Pixels:
-    """Return the colours of class numbers, ``(H, W)`` to ``(H, W, 3)`` RGB; all but 0 to 5 are black, unknown."""
-    table = np.array([COLOURS[name] for name in (*CLASSES, "unknown")], np.uint8)
-    known = (labels >= 0) & (labels < len(CLASSES))
-    return table[np.where(known, labels, len(CLASSES))]
-
-
-def _corner_labels() -> Labels:
-    """Return the class of each corner of the cube, counted 4·red + 2·green + blue: ``(8,)``."""
-    table = np.full(8, UNKNOWN, np.int64)
-    for number, name in enumerate(CLASSES):
-        red, green, blue = (channel // 255 for channel in COLOURS[name])
-        table[4 * red + 2 * green + blue] = number
-    return table
+def _check_size(item: LandcoverItem, mask: tuple[int, ...], picture: tuple[int, ...]) -> None:
+    if mask[:2] != picture[:2]:
+        name = "" if item.mask is None else item.mask.name
+        raise UserError(
+            f"The mask {name} is {mask[1]}×{mask[0]}, its picture {item.image.name} is {picture[1]}×{picture[0]}; give "
+            "masks of the picture's size."
+        )
 
 
 def _find_root(folder: Path) -> Path:
     """Return the folder itself, or the one folder in it that holds the layout."""
-    inner = [each for each in _folders(folder) if _child(each, SPLIT_FOLDERS["train"]) or _holds_pictures(each)]
+    inner = [each for each in list_folders(folder) if _child(each, SPLIT_FOLDERS["train"]) or _holds_pictures(each)]
     if _child(folder, SPLIT_FOLDERS["train"]) or _holds_pictures(folder) or len(inner) != 1:
         return folder
     return inner[0]
 
 
 def _holds_pictures(folder: Path) -> bool:
-    return any(_PICTURE.fullmatch(path.name) for path in folder.iterdir())
+    return any(_PICTURE.fullmatch(path.name) for path in folder.iterdir() if not is_hidden(path.name))
 
 
-def _find_items(top: Path, folder: Path | None) -> tuple[LandcoverItem, ...]:
-    if folder is None:
-        return ()
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+def _find_items(top: Path, folder: Path) -> tuple[LandcoverItem, ...]:
+    files = _files(folder)
     masks = {path.stem.lower(): path for path in reversed(files) if path.suffix.lower() in _MASK_ENDINGS}
     items = []
     for path in files:
@@ -181,13 +191,24 @@ def _find_items(top: Path, folder: Path | None) -> tuple[LandcoverItem, ...]:
     return tuple(items)
 
 
-def _folders(folder: Path) -> Iterable[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir())
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not is_hidden(path.name) and path.is_file())
+
+
+def _say_unused(folder: Path, items: Sequence[LandcoverItem]) -> list[str]:
+    """Return sentences on the files of a folder that are neither pictures nor their masks."""
+    used = {path for item in items for path in item.files()}
+    rest = [path for path in _files(folder) if path not in used]
+    images = [path for path in rest if is_picture_name(path.name)]
+    others = [path for path in rest if path not in images and may_be_picture(path.name)]
+    said = [say_left_out(images, "being neither NNNN_sat nor the mask of one")] if images else []
+    return said + ([say_left_out(others, "of a kind that is not read", what="file")] if others else [])
+
+
+def _say_seen(folder: Path) -> str:
+    said = _say_unused(folder, [])
+    return f" {' '.join(said)}" if said else ""
 
 
 def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((each for each in _folders(folder) if each.name.lower() in names), None)
-
-
-def _name(item: LandcoverItem) -> str:
-    return item.name
+    return next((each for each in list_folders(folder) if each.name.lower() in names), None)

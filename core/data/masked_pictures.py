@@ -29,7 +29,10 @@ AT_ONCE = 32
 ItemT = TypeVar("ItemT", bound=Item)
 Load = Callable[[ItemT], LabelledPicture]
 MaskedPixels = NDArray[np.uint8]
-"""``(S, S, 4)``: red, green, blue and the mask, 0 to 255; a pixel on the mask's outline lies between."""
+"""``(S, S, 4)``: red, green, blue and the mask, 0 to 255; a pixel on the mask's outline lies between.
+
+Where masks leave pixels open it is ``(S, S, 5)``, the last being 255 where the mask says anything and 0 elsewhere.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,29 +51,37 @@ class Squashing:
         """Return the square ``(S, S, 3)`` of a picture ``(H, W, 3)``."""
         return resize(remove_specks(pixels) if self.denoise else pixels, (self.side, self.side))
 
-    def squash_pair(self, picture: LabelledPicture) -> MaskedPixels:
-        """Return the square of a picture and of its mask."""
+    def squash_pair(self, picture: LabelledPicture, *, with_known: bool = False) -> MaskedPixels:
+        """Return the square of a picture and of its mask, and of where the mask says anything if asked for."""
         mask = resize(255 * picture.mask.astype(np.uint8), (self.side, self.side))
-        return np.dstack([self.squash(picture.pixels), mask])
+        layers = [self.squash(picture.pixels), mask]
+        if with_known:
+            known = np.ones_like(picture.mask) if picture.known is None else picture.known
+            layers.append(resize(255 * known.astype(np.uint8), (self.side, self.side)))
+        return np.dstack(layers)
 
 
 class MaskedStack(Generic[ItemT]):
-    """Pictures with masks by number: ``stack[3]`` is ``(S, S, 4)``.
+    """Pictures with masks by number: ``stack[3]`` is ``(S, S, 4)``, or ``(S, S, 5)`` where masks leave pixels open.
 
     They are opened once for all runs where a folder can keep them, else each time they are asked for.
     """
 
-    def __init__(self, items: Sequence[ItemT], load: Load[ItemT], squashing: Squashing) -> None:
+    def __init__(
+        self, items: Sequence[ItemT], load: Load[ItemT], squashing: Squashing, *, is_open: bool = False
+    ) -> None:
         """Name the pictures; nothing is opened yet.
 
         Args:
             items: One picture with its mask each.
             load: Opens an item; it is called from several threads.
             squashing: What is made of a picture.
+            is_open: Whether masks of the set say nothing of some pixels.
         """
         self.items = items
         self.load = load
         self.squashing = squashing
+        self.is_open = is_open
         self.kept: NDArray[np.uint8] | None = None
 
     def keep(self, folder: Path, *, key: str, progress: Progress | None = None) -> None:
@@ -87,8 +98,10 @@ class MaskedStack(Generic[ItemT]):
         side = self.squashing.side
         described = {"masked": key, "items": [item.name for item in self.items], "denoise": self.squashing.denoise}
         self.kept = ArrayFolder(folder).keep(
-            described, self._open_all, shape=(len(self.items), side, side, 4), dtype=np.uint8, progress=progress
-        )
+            described, self._open_all,
+            shape=(len(self.items), side, side, 5 if self.is_open else 4),
+            dtype=np.uint8, progress=progress,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.items)
@@ -102,7 +115,7 @@ class MaskedStack(Generic[ItemT]):
             yield self[number][..., :3]
 
     def _open(self, item: ItemT) -> MaskedPixels:
-        return self.squashing.squash_pair(self.load(item))
+        return self.squashing.squash_pair(self.load(item), with_known=self.is_open)
 
     def _open_all(self) -> Iterator[NDArray[np.uint8]]:
         with ThreadPoolExecutor(8) as pool:  # decoders let others run meanwhile
@@ -132,19 +145,18 @@ class MaskedAugmentation:
     colour: float = 0.0
 
     def apply(self, masked: MaskedPixels, rng: np.random.Generator) -> MaskedPixels:
-        """Return a picture and mask ``(S, S, 4)`` changed as the generator decides."""
+        """Return a picture and mask, ``(S, S, 4)`` or ``(S, S, 5)``, changed as the generator decides."""
         if self.flip or self.shift or self.scale or self.rotation:
-            side = masked.shape[0]
-            masked = np.asarray(
-                cv2.warpAffine(
-                    masked, self._matrix(side, rng), (side, side), flags=cv2.INTER_LINEAR,
-                    borderMode=cv2.BORDER_REFLECT_101,
-                ),
-                np.uint8,
-            )  # fmt: skip
+            matrix = self._matrix(masked.shape[0], rng)
+            # OpenCV warps 4 channels at most
+            parts = [
+                _warp(masked[..., :4], matrix),
+                *(_warp(masked[..., 4], matrix) for _ in range(masked.shape[2] - 4)),
+            ]
+            masked = np.dstack(parts)
         if self.colour:
             pixels = PictureAugmentation(colour=self.colour).apply(np.ascontiguousarray(masked[..., :3]), rng)
-            masked = np.dstack([pixels, masked[..., 3]])
+            masked = np.dstack([pixels, masked[..., 3:]])
         return masked
 
     def _matrix(self, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -158,10 +170,19 @@ class MaskedAugmentation:
         return np.column_stack([linear, middle + rng.uniform(-self.shift, self.shift, 2) * side - linear @ middle])
 
 
+def _warp(layers: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
+    side = layers.shape[0]
+    warped = cv2.warpAffine(
+        np.ascontiguousarray(layers), matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )  # fmt: skip
+    return np.asarray(warped, np.uint8)
+
+
 class MaskedDataset(Dataset[dict[str, Tensor]]):
     """Training examples by key ``(epoch, index)``: the same key gives the same example, in any process and any order.
 
-    An item is ``images (3, S, S)`` float32 and ``mask (1, S, S)`` float32 of 0 and 1.
+    An item is ``images (3, S, S)`` float32 and ``mask (1, S, S)`` float32 of 0 and 1; where masks leave pixels open it
+    has ``known (1, S, S)`` too, 1 where the mask says anything and 0 elsewhere.
     """
 
     def __init__(
@@ -188,7 +209,10 @@ class MaskedDataset(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, epoch, index))
         masked = self.augmentation.apply(self.pictures[index], rng)
         mask = torch.from_numpy(masked[None, ..., 3] > 127).float()
-        return {"images": self.normalisation.normalise(masked[None, ..., :3])[0], "mask": mask}
+        example = {"images": self.normalisation.normalise(masked[None, ..., :3])[0], "mask": mask}
+        if self.pictures.is_open:
+            example["known"] = torch.from_numpy(masked[None, ..., 4] > 127).float()
+        return example
 
 
 class WholePictures(Generic[ItemT]):

@@ -1,32 +1,68 @@
-"""Folders of pictures and of masks that belong together by name, with or without split folders."""
+"""Folders of images and of masks that belong together by name, with or without split folders."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.data.dataset import hold_back
+from core.data.dataset import hold_back, name_some, say_left_out
+from core.data.image_groups import find_image_groups
+from core.data.visible_files import (
+    PICTURE_ENDINGS,
+    list_deeper_pictures,
+    list_folders,
+    list_others,
+    list_pictures,
+)
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".ppm", ".pgm", ".webp")
+__all__ = [
+    "FIELD_FOLDERS",
+    "PICTURE_ENDINGS",
+    "PICTURE_FOLDERS",
+    "SPLIT_FOLDERS",
+    "FoundPairs",
+    "Pair",
+    "find_child",
+    "find_pairs",
+    "list_folders",
+    "list_pictures",
+    "say_seen",
+]
+
 PICTURE_FOLDERS = ("images", "image", "imgs", "img")
-FIELD_FOLDERS = ("fov", "field_of_view")
+FIELD_FOLDERS = ("fov", "field_of_view", "fovs", "fields_of_view")
 SPLIT_FOLDERS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+MANUAL = re.compile(r"manual.*|(1st|2nd|first|second)_manual.*")
+"""Folders of what observers drew, whatever their number; those with a 2 hold the second observer's."""
+SECOND = re.compile(r".*(2|2nd|second).*")
+MASK_WORDS = re.compile(
+    r"^(?:masks?|labels?|gt|seg|segmentation|annotation|manual|vessels?|trimap)[ _-]+", re.IGNORECASE
+)
+"""What may stand before an image's name in its mask's."""
+
+IsField = Callable[[Sequence[Path]], bool]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and the pictures that belong to it.
+    """An image and the masks that belong to it.
 
     Attributes:
-        name: The picture's file name without ending.
-        image: The picture.
+        name: The image's file name without ending.
+        image: The image.
         mask: Its mask.
-        field: Mask of the part of the picture that counts, if any.
+        field: Mask of the part of the image that counts, if any.
+        second: A second observer's mask, if any.
+        group: What must not be torn apart by a split: a person where names tell, and images of identical content.
     """
 
     name: str
     image: Path
     mask: Path
     field: Path | None = None
+    second: Path | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,54 +71,82 @@ class FoundPairs:
 
     Attributes:
         splits: Pairs by split. ``train`` alone where the folder holds a single pair.
-        notes: Sentences on how the splits were made.
+        notes: Sentences on how the splits were made, and on what is left out.
     """
 
     splits: Mapping[str, tuple[Pair, ...]]
     notes: tuple[str, ...] = ()
 
 
-def find_pairs(folder: Path, masks: tuple[str, ...]) -> FoundPairs | None:
-    """Find pairs in a folder of pictures beside a folder of masks, or in such folders within split folders.
+@dataclass(frozen=True)
+class _Place:
+    """The folders of one split: of images, masks, fields of view and a second observer's masks."""
 
-    Names must be equal, endings need not be; a mask's name may go on after a separator (``a_mask.png`` for ``a.jpg``).
-    Where there is a training split alone, a fifth of it is set aside for testing.
+    images: Path
+    masks: Path
+    fields: Path | None
+    second: Path | None
+    notes: tuple[str, ...]
+
+
+def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None = None) -> FoundPairs | None:
+    """Find pairs in a folder of images beside a folder of masks, or in such folders within split folders.
+
+    Names must be equal, endings need not be; a mask's name may go on after a separator (``a_mask.png`` for ``a.jpg``),
+    or begin with a word for masks (``mask_a.png``). Folders called ``manual…`` are masks, too. Where there is a
+    training split alone, a fifth of it is set aside for testing, with all images of a person together.
 
     Args:
         folder: Holds ``images/`` and a folder of masks, or split folders that do.
         masks: What a folder of masks may be called, in lower case.
+        is_field: Says of masks whether they are fields of view, so that their folder is not taken for annotations;
+            None where there are none in such sets.
 
     Returns:
         None where there is no pair.
     """
-    splits: dict[str, tuple[Pair, ...]] = {}
-    for split, names in SPLIT_FOLDERS.items():
-        place = find_child(folder, names)
-        pairs = tuple(_pairs(place, masks)) if place else ()
+    found: dict[str, tuple[Pair, ...]] = {}
+    notes: list[str] = []
+    for split, place in _split_places(folder):
+        if not split and found:
+            notes += _say_unused(folder, "beside the split folders")
+            break
+        pairs, said = _find_in(place, masks, is_field)
         if pairs:
-            splits[split] = pairs
-    if not splits:
-        splits = {"train": tuple(_pairs(folder, masks))}
-    if splits == {"train": ()}:
+            found[split or "train"] = pairs
+            notes += [f"{split}: {each}" if split else each for each in said]
+        elif split:
+            notes += _say_unused(place, f"without masks, in {place.name}/")
+    if not found:
         return None
-    only = splits.get("train", ())
-    if len(only) < 2 or len(splits) > 1:
-        return FoundPairs(splits)
-    train, test = hold_back(only, 0.2, group=_name)
-    note = "The folder has no test split of its own: a fifth was set aside for testing."
-    return FoundPairs({"train": train, "test": test}, (note,))
+    grouped, said = _group(found)
+    notes += said
+    only = grouped.get("train", ())
+    if len({pair.group for pair in only}) < 2 or len(grouped) > 1:
+        return FoundPairs(grouped, tuple(notes))
+    train, test = hold_back(only, 0.2, group=lambda pair: pair.group)
+    notes.append("The folder has no test split of its own: a fifth was set aside for testing.")
+    return FoundPairs({"train": train, "test": test}, tuple(notes))
 
 
-def list_folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, in order."""
-    return sorted(each for each in folder.iterdir() if each.is_dir())
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the files in a folder whose ending is that of a picture, in order; none where there is no folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
+def say_seen(folder: Path, masks: tuple[str, ...]) -> str:
+    """Return what was seen in a folder without pairs, to be added to a refusal; empty where it holds no images."""
+    for _, place in _split_places(folder):
+        images, labels = find_child(place, PICTURE_FOLDERS), _mask_folders(place, masks)
+        if images is None:
+            continue
+        own, others = list_pictures(images), list_others(images)
+        if not own:
+            seen = f"{len(others):,} files of kinds that are not read: {name_some(others)}" if others else "no images"
+            return f" {images.name}/ holds {seen}."
+        if not labels:
+            return f" {images.name}/ holds {len(own):,} images, but there is no folder of masks beside it."
+        drawn = list_pictures(labels[0]) or list_others(labels[0])
+        return (
+            f" {images.name}/ holds {len(own):,} images ({name_some(own)}) and {labels[0].name}/ {len(drawn):,} files "
+            f"({name_some(drawn) if drawn else 'none'}), but no two names belong together."
+        )
+    return ""
 
 
 def find_child(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -90,32 +154,122 @@ def find_child(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((each for each in list_folders(folder) if each.name.lower() in names), None)
 
 
-def _pairs(place: Path, masks: tuple[str, ...]) -> Iterator[Pair]:
-    pictures, labels = find_child(place, PICTURE_FOLDERS), find_child(place, masks)
-    if pictures and labels:
-        images = list_pictures(pictures)
-        stems = {image.stem for image in images}
-        owned = _by_owner(list_pictures(labels), stems)
-        beside = find_child(place, FIELD_FOLDERS)
-        fields = _by_owner(list_pictures(beside) if beside else (), stems)
-        for image in images:
-            if image.stem in owned:
-                yield Pair(image.stem, image, owned[image.stem], fields.get(image.stem))
+def _split_places(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the split folders of a folder with their splits, or else the folder itself."""
+    places = [(split, place) for split, names in SPLIT_FOLDERS.items() if (place := find_child(folder, names))]
+    yield from places
+    yield "", folder
+
+
+def _mask_folders(place: Path, masks: tuple[str, ...]) -> list[Path]:
+    """Return the folders that may hold masks: what observers drew first, then in the order of the names."""
+    named = {each.name.lower(): each for each in list_folders(place)}
+    manual = sorted(name for name in named if MANUAL.fullmatch(name))
+    manual.sort(key=lambda name: bool(SECOND.fullmatch(name)))
+    return [named[name] for name in dict.fromkeys((*manual, *(name for name in masks if name in named)))]
+
+
+def _find_place(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> _Place | None:
+    """Return which folders hold what; fields of view are told from annotations by what they show."""
+    images, labels = find_child(place, PICTURE_FOLDERS), _mask_folders(place, masks)
+    fields = find_child(place, FIELD_FOLDERS)
+    notes = []
+    if images and is_field:
+        for each in [label for label in labels if is_field(list_pictures(label))]:
+            labels.remove(each)
+            if fields is None:
+                fields = each
+                notes.append(f"{each.name}/ holds round fields of view and is used as such, not as annotations.")
+    if not images or not labels:
+        return None
+    chosen, *rest = labels
+    second = next((each for each in rest if SECOND.fullmatch(each.name.lower()) and is_field), None)
+    if second:
+        notes.append(f"{second.name}/ is taken for a second observer's masks.")
+    if unused := [f"{each.name}/" for each in rest if each != second and list_pictures(each)]:
+        notes.append(f"The masks are those of {chosen.name}/; left out: {name_some(unused)}.")
+    return _Place(images, chosen, fields, second, tuple(notes))
+
+
+def _say_unused(place: Path, why: str) -> list[str]:
+    images = find_child(place, PICTURE_FOLDERS)
+    unused = list_pictures(images) if images else []
+    return [say_left_out(unused, why)] if unused else []
+
+
+def _find_in(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> tuple[tuple[Pair, ...], list[str]]:
+    """Return the pairs of one split, and sentences on what is left out."""
+    found = _find_place(place, masks, is_field)
+    if found is None:
+        return (), []
+    images = list_pictures(found.images)
+    bare = {_bare(image) for image in images}
+    drawn = list_pictures(found.masks)
+    owned, fields, second = (
+        _by_owner(list_pictures(each) if each else (), bare) for each in (found.masks, found.fields, found.second)
+    )
+    names = _unique_names(images)
+    pairs = tuple(
+        Pair(names[image], image, owned[stem], fields.get(stem), second.get(stem))
+        for image in images
+        if (stem := _bare(image)) in owned
+    )
+    notes = [*found.notes, *_say_missing(images, pairs, drawn)] if pairs else []
+    for folder in (found.images, found.masks) if pairs else ():
+        notes += _say_strays(folder)
+    return pairs, notes
+
+
+def _say_missing(images: Sequence[Path], pairs: Sequence[Pair], drawn: Sequence[Path]) -> Iterator[str]:
+    used, masks = {pair.image for pair in pairs}, {pair.mask for pair in pairs}
+    if without := [image for image in images if image not in used]:
+        yield say_left_out(without, "without a mask", of=len(images))
+    if alone := [mask for mask in drawn if mask not in masks]:
+        yield say_left_out(alone, "belonging to no image by name", of=len(drawn), what="mask")
+
+
+def _say_strays(folder: Path) -> Iterator[str]:
+    if others := list_others(folder):
+        yield say_left_out(others, f"of a kind that is not read, in {folder.name}/", what="file")
+    if deeper := list_deeper_pictures(folder):
+        names = [path.relative_to(folder.parent).as_posix() for path in deeper]
+        yield say_left_out(names, f"deeper in folders of {folder.name}/")
+
+
+def _group(splits: Mapping[str, tuple[Pair, ...]]) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
+    """Give pairs their groups, and return what is to be said about them."""
+    groups, notes = find_image_groups(
+        {pair.image: (split, pair.name) for split, each in splits.items() for pair in each}
+    )
+    return {
+        split: tuple(replace(pair, group=groups[pair.image]) for pair in each) for split, each in splits.items()
+    }, notes
+
+
+def _unique_names(images: Sequence[Path]) -> dict[Path, str]:
+    """Return names of images, without ending where that tells them apart."""
+    counts = Counter(image.stem for image in images)
+    return {image: image.stem if counts[image.stem] == 1 else image.name for image in images}
+
+
+def _bare(path: Path) -> str:
+    """Return a file's name without ending, nor the first half of a double one such as ``.ome.tif``."""
+    return path.stem.removesuffix(".ome")
 
 
 def _by_owner(paths: Iterable[Path], stems: set[str]) -> dict[str, Path]:
-    """Return files by the picture they belong to; of several, the one with the shortest name.
+    """Return files by the image they belong to; of several, the one with the shortest name.
 
-    ``a_2_mask`` belongs to ``a_2`` where there is such a picture, and to ``a`` only where there is not.
+    ``a_2_mask`` belongs to ``a_2`` where there is such an image, and to ``a`` only where there is not.
     """
     owned: dict[str, Path] = {}
     for path in sorted(paths, key=lambda each: (len(each.stem), each.name)):
-        ends = [end for end in range(len(path.stem), 0, -1) if not path.stem[end : end + 1].isalnum()]
-        owner = next((path.stem[:end] for end in ends if path.stem[:end] in stems), None)
+        owner = _owner(_bare(path), stems) or _owner(MASK_WORDS.sub("", _bare(path)), stems)
         if owner is not None:
             owned.setdefault(owner, path)
     return owned
 
 
-def _name(pair: Pair) -> str:
-    return pair.name
+def _owner(stem: str, stems: set[str]) -> str | None:
+    ends = [end for end in range(len(stem), 0, -1) if not stem[end : end + 1].isalnum()]
+    return next((stem[:end] for end in ends if stem[:end] in stems), None)

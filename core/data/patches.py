@@ -25,11 +25,13 @@ class MaskedPicture:
         image: ``(H, W, C)``, the network's numbers.
         mask: ``(H, W)``, True on the foreground; or float32, 0 to 1, how sure that is.
         inside: ``(H, W)``, where patches may be centred.
+        known: ``(H, W)``, where the mask says anything; None where it does everywhere.
     """
 
     image: FloatImage
     mask: Mask | FloatImage
     inside: Mask
+    known: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Augmentation:
 class PatchDataset(Dataset[dict[str, Tensor]]):
     """Examples by key ``(epoch, index)``: the same key gives the same example, in any process and any order.
 
-    An item is ``images (C, H, W)`` float32 and ``mask (1, H, W)`` float32 from 0 to 1.
+    An item is ``images (C, H, W)`` float32 and ``mask (1, H, W)`` float32 from 0 to 1; where masks leave pixels open
+    it has ``known (1, H, W)`` too, 1 where the mask says anything and 0 elsewhere.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         self.per_picture = per_picture if patch else 1
         self.augmentation = augmentation
         self.seed = seed
+        self._is_open = any(each.known is not None for each in pictures)
         self._places = [np.flatnonzero(each.inside if each.inside.any() else ~each.inside) for each in pictures]
 
     def __len__(self) -> int:
@@ -96,10 +100,14 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         how = cv2.INTER_NEAREST if picture.mask.dtype == np.bool_ else cv2.INTER_LINEAR
         mask = _warp(picture.mask.astype(np.float32), matrix, size, how)
         image = _recolour(image.reshape(*size, -1), self.augmentation, rng)
-        return {
+        example = {
             "images": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
             "mask": torch.from_numpy(mask[None]),
         }
+        if self._is_open:
+            known = np.ones((height, width), np.float32) if picture.known is None else picture.known.astype(np.float32)
+            example["known"] = torch.from_numpy(_warp(known, matrix, size, cv2.INTER_NEAREST, beyond=1)[None])
+        return example
 
 
 def random_affine(
@@ -128,8 +136,13 @@ def random_affine(
     return np.column_stack([linear, np.array(centre) - linear @ middle])
 
 
-def _warp(picture: FloatImage, matrix: NDArray[np.float64], size: tuple[int, int], how: int) -> FloatImage:
-    warped = cv2.warpAffine(picture, matrix, (size[1], size[0]), flags=how | cv2.WARP_INVERSE_MAP)
+def _warp(
+    picture: FloatImage, matrix: NDArray[np.float64], size: tuple[int, int], how: int, *, beyond: float = 0
+) -> FloatImage:
+    """Return what a matrix makes of a picture; ``beyond`` is the value of what lies outside it."""
+    warped = cv2.warpAffine(
+        picture, matrix, (size[1], size[0]), flags=how | cv2.WARP_INVERSE_MAP, borderValue=(beyond,) * 4
+    )  # fmt: skip
     return np.asarray(warped, np.float32)
 
 

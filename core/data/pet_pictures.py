@@ -1,13 +1,12 @@
 """Opening the pictures of a data set of pets."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 
 from core.data.labelled import LabelledPicture
+from core.data.mask_values import MASK_LIMITS, read_set_mask
 from core.data.pets import BACKGROUND, BORDER, PET, PetItem
-from core.data.pictures import DATASET_LIMITS, read_mask, read_picture
+from core.data.pictures import DATASET_LIMITS, read_picture, read_samples, upright
 from core.data.raster import Mask
 from core.errors import UserError
 
@@ -15,57 +14,58 @@ FOREGROUNDS = ("pet", "pet+border", "border")
 BAND = 0.02
 """Width of the border of a plain mask, as a share of the picture's shorter side."""
 
-_MASK_LIMITS = replace(DATASET_LIMITS, min_side=1)
-
 
 def load_pet(item: PetItem, *, foreground: str) -> LabelledPicture:
-    """Open a picture and its mask; scores are counted everywhere in the picture.
+    """Open a picture and its mask; scores are counted everywhere in the picture where the mask says anything.
 
     Of a trimap, ``pet`` is the value 1, ``border`` the value 3 and ``pet+border`` both. A plain mask knows no border:
     ``pet+border`` is the mask itself, ``border`` its outermost pixels, as wide as 2 % of the picture's shorter side and
     at least one pixel, and ``pet`` the rest of the mask. Where the picture's edge cuts the pet there is no border. The
     border of a plain mask so lies within the mask, while Oxford's lies on both sides of the outline.
 
-    A plain mask's pixel is on where it is brighter than half the brightest, which also suits masks stored as JPEG.
+    What the values of a plain mask mean is the same for all masks of its set, see :mod:`core.data.mask_values`.
 
     Args:
         item: Which picture.
         foreground: ``pet``, ``pet+border`` or ``border``.
 
     Raises:
-        UserError: If a file cannot be read, the mask has another size than its picture, a trimap has other values than
-            1, 2 and 3, or the foreground is none of the three.
+        UserError: If a file cannot be read, the mask has another size than its picture, it has other values than those
+            of its set, or the foreground is none of the three.
     """
     if foreground not in FOREGROUNDS:
         raise UserError(f"The foreground cannot be {foreground!r}; choose one of {', '.join(FOREGROUNDS)}.")
     pixels = read_picture(item.image, limits=DATASET_LIMITS).pixels
-    mask = _read_trimap(item, foreground) if item.is_trimap else _read_plain(item, foreground)
+    mask, known = (_read_trimap if item.is_trimap else _read_plain)(item, foreground)
     if mask.shape != pixels.shape[:2]:
         raise UserError(
             f"The mask {item.mask.name} is {mask.shape[1]}×{mask.shape[0]}, its picture {item.image.name} is "
             f"{pixels.shape[1]}×{pixels.shape[0]}; give masks of the picture's size."
         )
-    return LabelledPicture(item.name, pixels, mask, np.ones(mask.shape, np.bool_))
+    inside = np.ones(mask.shape, np.bool_) if known is None else known
+    return LabelledPicture(item.name, pixels, mask, inside, known=known)
 
 
-def _read_trimap(item: PetItem, foreground: str) -> Mask:
-    labels = read_picture(item.mask, limits=_MASK_LIMITS).pixels[:, :, 0]
-    if labels.min() < PET or labels.max() > BORDER:
+def _read_trimap(item: PetItem, foreground: str) -> tuple[Mask, None]:
+    labels = upright(read_samples(item.mask, limits=MASK_LIMITS).brightness(), item.orientation)
+    shift = PET - item.trimap_start
+    pet, background, border = (value - shift for value in (PET, BACKGROUND, BORDER))
+    if labels.min() < pet or labels.max() > border:
         raise UserError(
-            f"The trimap {item.mask.name} has values from {labels.min()} to {labels.max()}; only {PET} (pet), "
-            f"{BACKGROUND} (background) and {BORDER} (border) are allowed."
+            f"The trimap {item.mask.name} has values from {labels.min():g} to {labels.max():g}; only {pet} (pet), "
+            f"{background} (background) and {border} (border) are allowed."
         )
     if foreground == "pet+border":
-        return np.asarray(labels != BACKGROUND)
-    return np.asarray(labels == (PET if foreground == "pet" else BORDER))
+        return np.asarray(labels != background), None
+    return np.asarray(labels == (pet if foreground == "pet" else border)), None
 
 
-def _read_plain(item: PetItem, foreground: str) -> Mask:
-    mask = read_mask(item.mask, limits=_MASK_LIMITS)
+def _read_plain(item: PetItem, foreground: str) -> tuple[Mask, Mask | None]:
+    mask, known = read_set_mask(item.mask, item.rule, orientation=item.orientation)
     if foreground == "pet+border":
-        return mask
+        return mask, known
     width = max(1, round(BAND * min(mask.shape)))
     # What lies outside the picture is no background to it, so the picture's edge is no outline
     from_outline = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     band = mask & (from_outline <= width)
-    return np.asarray(band if foreground == "border" else mask & ~band)
+    return np.asarray(band if foreground == "border" else mask & ~band), known

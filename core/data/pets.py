@@ -1,14 +1,16 @@
 """Pictures of pets with foreground masks on disk: the Oxford-IIIT layout, or image/mask pairs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from core.data.dataset import DatasetSpec
-from core.data.pairs import Pair, find_pairs, list_folders, list_pictures
-from core.data.pictures import PictureLimits, read_picture
+from core.data.dataset import DatasetSpec, name_some, say_left_out
+from core.data.mask_rule import MaskRule
+from core.data.mask_values import find_mask_rule
+from core.data.masked_files import MaskedFile, check_masked_files
+from core.data.pairs import find_pairs, say_seen
+from core.data.trimaps import find_trimap_start
+from core.data.visible_files import list_folders, list_pictures
 from core.errors import UserError
 
 MASK_FOLDERS = ("masks", "mask", "trimaps", "labels", "label", "annotations", "gt", "segmentations")
@@ -23,10 +25,14 @@ class PetItem:
 
     Attributes:
         name: The picture's file name without ending.
-        group: The same: no layout tells which pictures show one animal.
+        group: The animal, where names of pairs tell; else the name.
         image: The picture.
         mask: A mask, or a trimap of 1 pet, 2 background, 3 border.
         is_trimap: Which of the two.
+        rule: What the values of the set's masks mean; None takes each mask alone.
+        trimap_start: 1, or 0 where a trimap's values are 0 pet, 1 background, 2 border.
+        orientation: EXIF orientation of the picture, where the mask was drawn on its stored pixels: it is undone on the
+            mask, too.
     """
 
     name: str
@@ -34,6 +40,14 @@ class PetItem:
     image: Path
     mask: Path
     is_trimap: bool
+    rule: MaskRule | None = None
+    trimap_start: int = 1
+    orientation: int = 1
+
+    @property
+    def reading(self) -> str:
+        """Say all that decides what is read of the mask, besides its file."""
+        return f"{self.rule} {self.trimap_start} {self.orientation}"
 
     def files(self) -> Iterator[Path]:
         """Yield both files."""
@@ -44,10 +58,11 @@ PetSet = DatasetSpec[PetItem]
 
 
 def open_pets(folder: Path) -> PetSet:
-    """Recognise a data set of pets.
+    """Recognise a data set of pets, and find out how its masks are to be read.
 
     Raises:
-        UserError: If the folder is missing, is neither layout, or has no training picture with a mask.
+        UserError: If the folder is missing, is neither layout, or has no training picture with a mask; or its masks do
+            not fit their pictures or hold numbers that stand for no mask and no trimap.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; give one that holds Oxford-IIIT Pet or image/mask pairs.")
@@ -55,11 +70,39 @@ def open_pets(folder: Path) -> PetSet:
     if found is None:
         raise UserError(
             f"{folder} is neither of the known layouts; give Oxford-IIIT Pet (images, annotations/trimaps, "
-            "annotations/trainval.txt, annotations/test.txt) or pairs (images/, masks/ with equal names)."
+            "annotations/trainval.txt, annotations/test.txt) or pairs (images/, masks/ with equal "
+            f"names).{say_seen(folder, MASK_FOLDERS)}"
         )
     if not found.splits.get("train"):
         raise UserError(f"{found.title} in {folder} has no training pictures with masks; add them.")
-    return found
+    return _read_masks(found)
+
+
+def _read_masks(found: PetSet) -> PetSet:
+    """Return the set with how its masks are read, having held all sizes against each other."""
+    items = [item for split in found.splits.values() for item in split]
+    checked = check_masked_files(MaskedFile(item.image, item.mask) for item in items)
+    masks = [item.mask for item in items]
+    start, rule, notes = find_trimap_start(masks), None, [*checked.notes, *checked.pages]
+    is_trimap = start is not None or found.layout == "oxford"
+    if not is_trimap:
+        read = find_mask_rule(masks)
+        rule = read.rule
+        notes += read.notes
+    elif found.layout != "oxford" or start == 0:
+        values = [each - PET + (PET if start is None else start) for each in (PET, BACKGROUND, BORDER)]
+        notes.append(
+            f"Its masks are trimaps of {values[0]} pet, {values[1]} background, {values[2]} border, told by several."
+        )
+
+    def finish(item: PetItem) -> PetItem:
+        return replace(
+            item, is_trimap=is_trimap, rule=rule, trimap_start=PET if start is None else start,
+            orientation=checked.turned.get(item.mask, 1),
+        )  # fmt: skip
+
+    splits = {split: tuple(map(finish, each)) for split, each in found.splits.items()}
+    return replace(found, splits=splits, notes=(*found.notes, *notes))
 
 
 def _find_oxford(folder: Path) -> PetSet | None:
@@ -71,15 +114,22 @@ def _find_oxford(folder: Path) -> PetSet | None:
     if root is None:
         return None
     images = {path.stem: path for path in list_pictures(root / "images")}
-    trimaps = {path.stem: path for path in list_pictures(root / "annotations/trimaps") if path.name[0] != "."}
-    splits, missing = {}, 0
+    trimaps = {path.stem: path for path in list_pictures(root / "annotations/trimaps")}
+    splits, missing, unlisted = {}, list[str](), set(images)
     for split, file in LISTS.items():
         names = _listed(root / "annotations" / file)
         whole = [name for name in names if name in images and name in trimaps]
         splits[split] = tuple(PetItem(name, name, images[name], trimaps[name], True) for name in whole)
-        missing += len(names) - len(whole)
-    notes = (f"{missing} pictures of the lists lack their picture or their trimap and are left out.",) * bool(missing)
-    return PetSet("Oxford-IIIT Pet", "oxford", folder, splits, notes)
+        missing += sorted(set(names) - set(whole))
+        unlisted -= set(names)
+    notes = [
+        f"{len(missing):,} pictures of the lists lack their picture or their trimap and are left out: "
+        f"{name_some(missing)}."
+    ] * bool(missing)
+    if unlisted:
+        without = [images[name] for name in sorted(unlisted)]
+        notes.append(say_left_out(without, "named in none of the lists", of=len(images)))
+    return PetSet("Oxford-IIIT Pet", "oxford", folder, splits, tuple(notes))
 
 
 def _listed(path: Path) -> list[str]:
@@ -99,17 +149,8 @@ def _find_pairs(folder: Path) -> PetSet | None:
     found = find_pairs(folder, MASK_FOLDERS)
     if found is None:
         return None
-    first = next(pair for pairs in found.splits.values() for pair in pairs)
-    trimaps = _looks_like_trimap(first)
-    note = ("Its masks are trimaps of 1 pet, 2 background, 3 border, told by the first one.",) * trimaps
     splits = {
-        split: tuple(PetItem(pair.name, pair.name, pair.image, pair.mask, trimaps) for pair in pairs)
+        split: tuple(PetItem(pair.name, pair.group, pair.image, pair.mask, is_trimap=False) for pair in pairs)
         for split, pairs in found.splits.items()
     }
-    return PetSet(folder.name, "pairs", folder, splits, (*found.notes, *note))
-
-
-def _looks_like_trimap(pair: Pair) -> bool:
-    """Whether all values are 1, 2 and 3 and both pet and background occur; a mask has zeros or bright values."""
-    labels = read_picture(pair.mask, limits=PictureLimits(min_side=1)).pixels
-    return set(np.unique(labels).tolist()) in ({PET, BACKGROUND}, {PET, BACKGROUND, BORDER})
+    return PetSet(folder.name, "pairs", folder, splits, found.notes)

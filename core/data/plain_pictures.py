@@ -1,19 +1,19 @@
 """Sets of pictures that need no labels, recognised from their folder: fundus sets, split folders, any pictures."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.data.dataset import DatasetSpec, hold_back
-from core.data.pairs import FIELD_FOLDERS, PICTURE_ENDINGS, PICTURE_FOLDERS, SPLIT_FOLDERS, find_child, list_folders
-from core.data.vessels import MASK_FOLDERS, open_vessels
+from core.data.dataset import DatasetSpec, hold_back, say_left_out
+from core.data.headers import read_headers, say_pages
+from core.data.image_groups import find_image_groups
+from core.data.pairs import FIELD_FOLDERS, MANUAL, PICTURE_FOLDERS, SPLIT_FOLDERS, find_child
+from core.data.vessels import MASK_FOLDERS, find_vessels
+from core.data.visible_files import PICTURE_ENDINGS, list_folders, may_be_picture
 from core.errors import UserError
 
 TEST_FRACTION = 0.2
-EYE = re.compile(r"(.*\d)[ _-]?(?:l|r|left|right|od|os)", re.IGNORECASE)
-"""A name whose last letters say which eye of a person it shows, as in ``Image_01L`` and ``10_left``."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class PictureItem:
 
     Attributes:
         name: Its file name without ending, after the folders it lies in.
-        group: The person, where the file name tells left from right eyes; else the name.
+        group: The person, where file names tell; else the name. Identical files have one group.
         image: The picture.
     """
 
@@ -41,7 +41,7 @@ PictureSet = DatasetSpec[PictureItem]
 def open_pictures(folder: Path) -> PictureSet:
     """Recognise a set of pictures; masks are not needed.
 
-    A folder that :func:`core.data.vessels.open_vessels` reads (DRIVE, CHASE_DB1, STARE, pairs with masks) has the same
+    A folder that :func:`core.data.vessels.find_vessels` reads (DRIVE, CHASE_DB1, STARE, pairs with masks) has the same
     pictures in the same splits here, so that runs on both can be held side by side; what it calls ``unlabelled`` for
     want of a mask is tested on as well. Any other folder is taken as it is: ``train/``, ``val/`` and ``test/`` where it
     has them, pictures at most two folders deep, folders of masks left out. Where there is no test split a fifth is set
@@ -52,12 +52,14 @@ def open_pictures(folder: Path) -> PictureSet:
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; give one that holds pictures.")
-    return _find_fundus_set(folder) or _find_plain(folder)
+    found = _find_fundus_set(folder) or _find_plain(folder)
+    images = [item.image for items in found.splits.values() for item in items]
+    return replace(found, notes=(*found.notes, *say_pages(read_headers(images), images)))
 
 
 def _find_fundus_set(folder: Path) -> PictureSet | None:
     try:
-        found = open_vessels(folder)
+        found = find_vessels(folder)
     except UserError:
         return None  # without masks it is no set of vessels, but its pictures are as good as any
     taken = {
@@ -75,36 +77,61 @@ def _find_plain(folder: Path) -> PictureSet:
     places = {split: find_child(root, names) for split, names in SPLIT_FOLDERS.items()}
     splits = {split: tuple(_items(place)) for split, place in places.items() if place}
     splits = {split: items for split, items in splits.items() if items}
+    searched = [place for place in places.values() if place]
     if not splits.get("train"):
-        splits = {"train": tuple(_items(folder))}
+        splits, searched = {"train": tuple(_items(folder))}, [folder]
+    others = [path for place in searched for path in _files(place) if not _is_picture(path)]
     if not splits["train"]:
-        raise UserError(f"{folder} holds no pictures; give a folder with {', '.join(PICTURE_ENDINGS)} files.")
-    notes: tuple[str, ...] = ()
+        seen = f" {say_left_out(others, 'of a kind that is not read', what='file')}" if others else ""
+        raise UserError(f"{folder} holds no pictures; give a folder with {', '.join(PICTURE_ENDINGS)} files.{seen}")
+    splits, notes = _group(splits)
+    if others:
+        notes.append(say_left_out(others, "of a kind that is not read", what="file"))
     if "test" not in splits and len({item.group for item in splits["train"]}) > 1:
         splits["train"], splits["test"] = hold_back(splits["train"], TEST_FRACTION, group=lambda item: item.group)
-        notes = ("The folder has no test split of its own: a fifth was set aside for testing.",)
-    return PictureSet(folder.name, "plain", folder, splits, notes)
+        notes.append("The folder has no test split of its own: a fifth was set aside for testing.")
+    return PictureSet(folder.name, "plain", folder, splits, tuple(notes))
+
+
+def _group(splits: Mapping[str, Sequence[PictureItem]]) -> tuple[dict[str, tuple[PictureItem, ...]], list[str]]:
+    """Give pictures their groups, and return what is to be said about them."""
+    groups, notes = find_image_groups(
+        {item.image: (split, item.name) for split, each in splits.items() for item in each}
+    )
+    grouped = {split: tuple(replace(item, group=groups[item.image]) for item in each) for split, each in splits.items()}
+    return grouped, list(notes)
 
 
 def _items(place: Path) -> Iterator[PictureItem]:
     """Yield the pictures of its folder of images, or else of itself and two levels below."""
     root = find_child(place, PICTURE_FOLDERS) or place
     seen: Counter[str] = Counter()
-    for path in sorted(_pictures(root)):
+    for path in filter(_is_picture, _files(place)):
         name = "_".join((*path.relative_to(root).parts[:-1], _stem(path)))
         seen[name] += 1
         name = f"{name}-{seen[name]}" if seen[name] > 1 else name  # as for a.jpg beside a.png
-        eye = EYE.fullmatch(name)
-        yield PictureItem(name, eye[1] if eye else name, path)
+        yield PictureItem(name, name, path)
 
 
-def _pictures(root: Path) -> Iterator[Path]:
-    for pattern in ("*", "*/*", "*/*/*"):  # a whole disk is not searched
-        for path in root.glob(pattern):
-            folders = {each.lower() for each in path.relative_to(root).parts[:-1]}
-            hidden = any(each.startswith(".") for each in path.relative_to(root).parts)
-            if not hidden and not folders & {*MASK_FOLDERS, *FIELD_FOLDERS} and _is_picture(path):
-                yield path
+def _files(place: Path) -> list[Path]:
+    """Return the visible files of a folder's folder of images, or else of itself and two levels below, in order.
+
+    Folders of masks are left out; a whole disk is not searched.
+    """
+    root = find_child(place, PICTURE_FOLDERS) or place
+    folders = [root, *(inner for outer in _open_folders(root) for inner in (outer, *_open_folders(outer)))]
+    return sorted(
+        path for each in folders for path in each.iterdir() if may_be_picture(path.name) and not path.is_dir()
+    )
+
+
+def _open_folders(place: Path) -> list[Path]:
+    closed = {*MASK_FOLDERS, *FIELD_FOLDERS}
+    return [
+        each
+        for each in list_folders(place)
+        if each.name.lower() not in closed and not MANUAL.fullmatch(each.name.lower())
+    ]
 
 
 def _is_picture(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Foreground segmentation of pets (report R2): a U-Net against a ResNet34-U-Net, and against a pretrained encoder."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -116,7 +117,8 @@ class PetsSetup(Setup[PetsConfig]):
         from core.data.masked_pictures import MaskedStack
 
         training, _ = train_and_validation(self.found, self.config.validation, self.config.share)
-        return MaskedStack(training, self._load, self.squashing)
+        is_open = any(item.rule is not None and item.rule.ignored is not None for item in training)
+        return MaskedStack(training, self._load, self.squashing, is_open=is_open)
 
     def _load(self, item: "PetItem") -> "LabelledPicture":
         from core.data.pet_pictures import load_pet
@@ -221,7 +223,7 @@ class PetsSetup(Setup[PetsConfig]):
 
         own, fingerprint = self.config, self.found.fingerprint()
         self.training.keep(
-            cache_folder(), key=f"{fingerprint} {own.foreground}",
+            cache_folder(), key=f"{fingerprint} {own.foreground} {self._reading}",
             progress=lambda done, all_of_them: say(f"Opening pictures: {done} of {all_of_them}."),
         )  # fmt: skip
         augmentation = MaskedAugmentation(own.flip, own.shift, own.scale, own.rotation, own.colour)
@@ -238,6 +240,12 @@ class PetsSetup(Setup[PetsConfig]):
         return TaskData(
             loader, held, fingerprint, (*self.found.notes, note), tuple(item.name for item in self.training.items)
         )
+
+    @property
+    def _reading(self) -> str:
+        """Return in 16 digits what decides what is read of the training masks, besides their files."""
+        said = "\n".join(f"{item.name} {item.reading}" for item in self.training.items)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def _held_back(self, found: "PetSet") -> "tuple[PetItem, ...]":
         from core.data.dataset import train_and_validation

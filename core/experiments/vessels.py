@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from core.data.fundus import FundusPreparation
     from core.data.fundus_pictures import FundusBatches
-    from core.data.labelled import PreparedPicture
+    from core.data.labelled import LabelledPicture, PreparedPicture
+    from core.data.patches import MaskedPicture
     from core.data.raster import Pixels
     from core.data.vessels import VesselItem, VesselSet
     from core.engine.score import Score
@@ -134,16 +135,13 @@ class VesselsSetup(Setup[VesselsConfig]):
         from core.data.dataset import train_and_validation
         from core.data.fundus_pictures import load_labelled
         from core.data.loaders import build_training_loader
-        from core.data.patches import Augmentation, MaskedPicture, PatchDataset
+        from core.data.patches import Augmentation, PatchDataset
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
         training, held = train_and_validation(found, own.validation, own.share)
         dataset = PatchDataset(
-            [
-                MaskedPicture(*self.preparation.prepare_pair(load_labelled(item), soft=own.soft_masks))
-                for item in training
-            ],
+            [self._prepare(load_labelled(item)) for item in training],
             patch=own.patch,
             per_picture=own.patches,
             augmentation=Augmentation(own.flips, own.rotation, own.scale, own.colour_shift, own.blur),
@@ -159,6 +157,13 @@ class VesselsSetup(Setup[VesselsConfig]):
             (*found.notes, note),
             tuple(item.name for item in training),
         )
+
+    def _prepare(self, picture: "LabelledPicture") -> "MaskedPicture":
+        """Return what patches are cut from."""
+        from core.data.patches import MaskedPicture
+
+        image, mask, inside = self.preparation.prepare_pair(picture, soft=self.config.soft_masks)
+        return MaskedPicture(image, mask, inside, self.preparation.prepare_known(picture))
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split, each opened when its turn comes."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.data.labelled import LabelledPicture
-from core.data.raster import resize, shrink_to
+from core.data.raster import Mask, resize, shrink_to
 from core.engine.score import Score
 from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.engine.tiles import AS_IT_IS, Flips, predict_probabilities
@@ -63,8 +63,20 @@ class SegmentationTask(Task):
         self.network = parts["network"]
 
     def losses(self, batch: Batch) -> Iterator[PartLoss]:
-        """Yield the loss of a batch of ``images`` and ``mask``."""
-        yield PartLoss(self.loss(self.network(batch["images"]).float(), batch["mask"]))
+        """Yield the loss of a batch of ``images`` and ``mask``, and of ``known`` where masks leave pixels open."""
+        yield PartLoss(self._loss(self.network(batch["images"]).float(), batch["mask"], batch.get("known")))
+
+    def _loss(self, logits: Tensor, mask: Tensor, known: Tensor | None) -> Tensor:
+        """Return the loss of the pixels that the mask says something of, which are all if ``known`` is None.
+
+        Losses count all pixels of a batch together, so that the pixels left may stand in one line.
+        """
+        if known is None:
+            return self.loss(logits, mask)
+        chosen = known > 0.5
+        if not chosen.any():
+            return logits.sum() * 0
+        return self.loss(logits[chosen][None, None, :, None], mask[chosen][None, None, :, None])
 
     def new_scores(self) -> "SegmentationScores":
         """Return an empty accumulator."""
@@ -79,9 +91,10 @@ class SegmentationTask(Task):
         picture: LabelledPicture = batch["picture"]
         probabilities = self.predict(batch["images"])
         with torch.inference_mode():
-            small = torch.from_numpy(resize(picture.mask.astype(np.float32), tuple(batch["images"].shape[-2:])))
             logits = torch.logit(probabilities, eps=1e-6)
-            scores.losses.append(float(self.loss(logits, (small > 0.5)[None, None].float().to(logits.device))))
+            mask = _shrink(picture.mask, logits)
+            known = None if picture.known is None else _shrink(picture.known, logits)
+            scores.losses.append(float(self._loss(logits, mask, known)))
         full = resize(probabilities[0, 0].cpu().numpy(), picture.mask.shape).astype(np.float32)
         scores.count(picture, full)
         return full
@@ -95,6 +108,12 @@ class SegmentationTask(Task):
         errors[found & label], errors[label & ~found], errors[found & ~label] = HIT, MISS, FALSE_ALARM
         pair = [shrink_to(each, SAMPLE_SIDE) for each in (picture.pixels, errors)]
         yield SamplePicture(picture.name, np.concatenate(pair, axis=1))
+
+
+def _shrink(mask: Mask, logits: Tensor) -> Tensor:
+    """Return a mask ``(H, W)`` as zeros and ones in the shape ``(1, 1, h, w)`` of logits, and where they are."""
+    small = torch.from_numpy(resize(mask.astype(np.float32), (logits.shape[-2], logits.shape[-1])))
+    return (small > 0.5)[None, None].float().to(logits.device)
 
 
 class SegmentationScores(BinarySegmentationScores):

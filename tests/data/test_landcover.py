@@ -38,7 +38,7 @@ def _write(folder: Path, number: str, *, seed: int = 0, mask: bool = True, endin
 def _make(root: Path, *, train: int = 3, validation: int = 2) -> Path:
     for place, count in (("train", train), ("validation", validation)):
         for number in range(count):
-            _write(root / place, f"{number:04d}", seed=number)
+            _write(root / place, f"{number:04d}", seed=number + 100 * (place == "validation"))
     return root
 
 

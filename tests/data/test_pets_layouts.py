@@ -1,3 +1,4 @@
+import zlib
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,8 @@ REAL = PROJECT.parent / "shared/data/pets_cats"
 
 def _picture(path: Path, *, size: tuple[int, int] = SIZE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size, 3), dtype=np.uint8)).save(path)
+    seed = zlib.crc32(f"{path.parent.parent.name} {path.name}".encode())
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (*size, 3), dtype=np.uint8)).save(path)
     return path
 
 

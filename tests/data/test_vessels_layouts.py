@@ -1,4 +1,5 @@
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def _make_chase(root: Path, *, children: int = 14, foldered: bool = False) -> Pa
 
 def _make_pairs(root: Path, count: int, *, images: str = "images", masks: str = "masks", suffix: str = "") -> Path:
     for number in range(count):
-        _picture(root / images / f"eye{number}.png")
+        _picture(root / images / f"eye{number}.png", seed=zlib.crc32(f"{root.name} {number}".encode()))
         _mask(root / masks / f"eye{number}{suffix}.png")
     return root
 
