@@ -9,7 +9,7 @@ import numpy as np
 from core.data.landcover_colours import CLASSES, COLOURS, UNKNOWN, Labels
 from core.data.mask_levels import find_colours
 from core.data.mask_rule import Samples
-from core.data.mask_values import MASK_LIMITS, LookedAt, Signature, look_at, sign
+from core.data.mask_values import MASK_LIMITS, LookedAt, Signature, look_at, say_values, sign
 from core.data.pictures import read_samples
 from core.errors import UserError
 
@@ -88,9 +88,8 @@ def _distance(colour: tuple[int, int, int]) -> int:
 def _refuse(looked: LookedAt, colours: Sequence[tuple[int, int, int]]) -> str:
     grey = all(each.colours().ndim == 2 for each in looked.masks)
     if grey:
-        numbers = sorted({float(value) for each in looked.masks for value in np.unique(each.brightness())})
-        held = "the values " + ", ".join(f"{value:g}" for value in numbers[:10])
-        held += f" and {len(numbers) - 10:,} more" if len(numbers) > 10 else ""
+        numbers = {float(value) for each in looked.masks for value in np.unique(each.brightness())}
+        held = f"the values {say_values(list(numbers))}"
     else:
         held = "the colours " + ", ".join(str(colour) for colour in sorted(colours)[:8])
     return (

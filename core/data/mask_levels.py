@@ -15,6 +15,8 @@ FEW = 16
 """So many values may be meant one by one; more are soft edges, or numbers of many things."""
 MARGIN = 0.1
 """Values so near to an end of the range, as a part of it, belong to it where a format is lossy."""
+EDGE = 11
+"""Pixels that a soft edge is wide at most; what is wider is an area."""
 COLOUR_STEP = 8
 """Colours are counted in steps of so many of 255."""
 
@@ -103,6 +105,38 @@ def find_colours(masks: Sequence[Samples]) -> list[tuple[int, int, int]]:
 def _from_steps(colour: tuple[int, int, int]) -> tuple[int, int, int]:
     red, green, blue = (min(255, round(each * 255 / 31)) for each in colour)
     return red, green, blue
+
+
+def look_like_photographs(masks: Sequence[Samples], low: float, high: float) -> bool:
+    """Say whether masks hold areas of many shades or many hues, as photographs and cut-outs without alpha do.
+
+    Args:
+        masks: Their values.
+        low: The darkest of them all.
+        high: The brightest.
+    """
+    shaded = bright = 0
+    for samples in masks:
+        scaled = (samples.brightness().astype(np.float32) - low) / max(high - low, 1e-6)
+        smooth = cv2.medianBlur(np.asarray(255 * scaled.clip(0, 1), np.uint8), 5)
+        middle = ((smooth > 51) & (smooth < 204)).astype(np.uint8)
+        side = max(EDGE, min(smooth.shape) // 50)
+        shaded += int(cv2.erode(middle, np.ones((side, side), np.uint8)).sum())
+        bright += int((scaled > 0.2).sum())
+    return shaded > 0.02 * bright or _has_many_hues(masks)
+
+
+def _has_many_hues(masks: Sequence[Samples]) -> bool:
+    hues: Counter[int] = Counter()
+    for samples in masks:
+        shown = samples.colours()
+        if shown.ndim == 2:
+            continue
+        most = shown.max(axis=2)
+        parts = np.asarray(3.99 * shown / np.maximum(most, 1)[..., None], np.int64)
+        codes = (16 * parts[..., 0] + 4 * parts[..., 1] + parts[..., 2])[most >= 64]
+        hues.update({number: int(count) for number, count in enumerate(np.bincount(codes, minlength=64)) if count})
+    return bool(hues) and max(hues.values()) < 0.6 * sum(hues.values())
 
 
 def _are_traces(inner: list[float], low: float, high: float) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.mask_levels import count_brightness, find_colours, find_further_levels
+from core.data.dataset import name_some
+from core.data.mask_levels import FEW, count_brightness, find_colours, find_further_levels, look_like_photographs
 from core.data.mask_rule import SOLID, MaskRule, Samples
 from core.data.pictures import DATASET_LIMITS, read_samples, upright
 from core.data.raster import Mask
@@ -23,6 +24,8 @@ FEWEST_THINGS = 3
 """From so many masks on, light ones that all fill their frames are taken for backgrounds of dark things."""
 LEAST_CONTRAST = 25
 """Of 255, by which the brightest channels of two colours must differ for one of them to be the brighter."""
+SHOWN = 8
+"""So many values are named of many."""
 MASK_LIMITS = replace(DATASET_LIMITS, min_side=1)
 REMEDY = (
     "a mask has two levels, 0 for the background and 1 or 255 for the foreground, and 255 beside 0 and 1 for pixels "
@@ -228,6 +231,8 @@ def _by_greys(looked: LookedAt) -> FoundRule:
     if further := find_further_levels(tally):
         raise UserError(_refuse_values(looked, [values[0], *further, values[-1]], "values"))
     low, high = (values[0], values[-1]) if len(values) > 1 else (0, values[0])
+    if (tally.lossy or len(values) > FEW) and look_like_photographs(looked.masks, low, high):
+        raise UserError(f"The masks hold many shades or hues, as photographs do ({looked.say()}): {REMEDY}.")
     return FoundRule(MaskRule(cut=(low + high) / 2, levels=(low, high)))
 
 
@@ -239,10 +244,21 @@ def _say_ignored(looked: LookedAt, foreground: int) -> str:
 
 
 def _refuse_values(looked: LookedAt, values: Sequence[float], what: str) -> str:
-    several = sorted(values[:10])
-    shown = ", ".join(f"{value:g}" for value in several)
-    more = f" and {len(values) - 10:,} more" if len(values) > 10 else ""
-    return f"The masks hold the {what} {shown}{more} ({looked.say()}): {REMEDY}."
+    return f"The masks hold the {what} {say_values(values)} ({looked.say()}): {REMEDY}."
+
+
+def say_values(values: Sequence[float]) -> str:
+    """Return values in order; of many the first, the last and their number.
+
+    >>> say_values([3, 0, 1.5])
+    '0, 1.5, 3'
+    >>> say_values(range(100))
+    '0, 1, 2, 3, 4, 5, 6, 7 … 99, 100 in all'
+    """
+    ordered = [f"{value:g}" for value in sorted(values)]
+    if len(ordered) <= SHOWN + 2:
+        return ", ".join(ordered)
+    return f"{', '.join(ordered[:SHOWN])} … {ordered[-1]}, {len(ordered):,} in all"
 
 
 def _invert(found: FoundRule, looked: LookedAt, *, thin: bool) -> FoundRule:
@@ -252,6 +268,8 @@ def _invert(found: FoundRule, looked: LookedAt, *, thin: bool) -> FoundRule:
     read = [found.rule.read(each, name) for each, name in zip(looked.masks, looked.names, strict=True)]
     shares = [float(on[known].mean()) for on, known in read if known is None or known.any()]
     if not shares or min(shares) <= 0.5 or min(shares) == 1:
+        if thin:
+            _refuse_both_ways(looked, shares)
         return found
     frames = [_frame_share(on) for on, _ in read]
     if not thin and (len(shares) < FEWEST_THINGS or min(frames) < 0.6):
@@ -267,6 +285,16 @@ def _invert(found: FoundRule, looked: LookedAt, *, thin: bool) -> FoundRule:
         "what is dark is taken for the foreground."
     )
     return FoundRule(turned, (*found.notes, said))
+
+
+def _refuse_both_ways(looked: LookedAt, shares: Sequence[float]) -> None:
+    """Refuse masks of which some are light on dark and others dark on light."""
+    light = [name for name, share in zip(looked.names, shares, strict=False) if 0.5 < share < 1]
+    if light:
+        raise UserError(
+            f"{len(light):,} of {len(shares):,} masks that were looked at are light in more than half of their pixels, "
+            f"the others are not: {name_some(light)}. Make all of them light on dark."
+        )
 
 
 def _frame_share(on: Mask) -> float:

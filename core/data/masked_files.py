@@ -72,7 +72,7 @@ def _find_turned(
     there are none, what the images show at the outlines of their masks.
     """
     sure: dict[str, list[MaskedFile]] = {"stored": [], "upright": []}
-    unsure = []
+    unsure: list[MaskedFile] = []
     for pair in pairs:
         if headers[pair.image].orientation == 1 or headers[pair.mask].orientation != 1:
             continue

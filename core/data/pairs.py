@@ -119,8 +119,8 @@ def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None
             notes += _say_unused(place, f"without masks, in {place.name}/")
     if not found:
         return None
-    grouped, said = _group(found)
-    notes += said
+    grouped, together = _group(found)
+    notes += together
     only = grouped.get("train", ())
     if len({pair.group for pair in only}) < 2 or len(grouped) > 1:
         return FoundPairs(grouped, tuple(notes))
@@ -138,7 +138,9 @@ def say_seen(folder: Path, masks: tuple[str, ...]) -> str:
         own, others = list_pictures(images), list_others(images)
         if not own:
             seen = f"{len(others):,} files of kinds that are not read: {name_some(others)}" if others else "no images"
-            return f" {images.name}/ holds {seen}."
+            deeper = list_deeper_pictures(images)
+            more = f", but {len(deeper):,} deeper in its folders, which are not searched" if deeper else ""
+            return f" {images.name}/ holds {seen}{more}."
         if not labels:
             return f" {images.name}/ holds {len(own):,} images, but there is no folder of masks beside it."
         drawn = list_pictures(labels[0]) or list_others(labels[0])

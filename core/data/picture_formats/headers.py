@@ -71,8 +71,8 @@ def read_header(path: Path) -> Header:
         kind = identify(start, shown)
         if kind in _WHOLE:
             return _measure(start + file.read(), kind)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _measure(content, kind)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return _measure(mapped, kind)
 
 
 def _measure(content: bytes | mmap.mmap, kind: str) -> Header:
