@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -193,3 +193,28 @@ def test_a_picture_that_cannot_be_opened_is_told_when_its_turn_comes() -> None:
 
     with pytest.raises(OSError, match="0"):
         next(iter(WholePictures(ITEMS, fail, Squashing(SIDE), PLAIN)))
+
+
+def test_open_pixels_follow_the_picture(load: _Loader, tmp_path: Path) -> None:
+    """The loader's white ellipse is what does not count here, so that pixels say where it went."""
+
+    def load_open(item: _Item) -> LabelledPicture:
+        picture = load(item)
+        return replace(picture, known=~picture.mask)
+
+    stack = MaskedStack(ITEMS, load_open, Squashing(SIDE), is_open=True)
+    assert stack[0].shape == (SIDE, SIDE, 5)
+    opened = stack[0].copy()
+    stack.keep(tmp_path, key="open")
+    np.testing.assert_array_equal(stack[0], opened)
+    for index in range(5):
+        example = dataset(stack, replace(ALL, colour=0.0))[0, index]
+        white = example["images"][0].numpy() > 0.7
+        assert example["known"].shape == example["mask"].shape == (1, SIDE, SIDE)
+        assert ((example["known"][0].numpy() == 0) != white).mean() < 0.02
+        assert set(example["known"].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_without_open_pixels_examples_are_as_they_were(stack: MaskedStack[_Item]) -> None:
+    assert "known" not in dataset(stack, ALL)[0, 0]
+    assert stack[0].shape == (SIDE, SIDE, 4)

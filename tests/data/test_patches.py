@@ -190,3 +190,18 @@ def test_what_lies_beyond_the_picture_is_zero_and_background() -> None:
     picture = MaskedPicture(np.ones((10, 10, 1), np.float32), np.ones((10, 10), bool), np.ones((10, 10), bool))
     example = _dataset(STILL, picture, patch=40)[0, 0]
     assert example["images"].sum() == example["mask"].sum() == 100
+
+
+def test_where_masks_leave_pixels_open_every_example_says_so() -> None:
+    """What lies beyond the picture counts as background, as before; only open pixels do not count."""
+    numbered = _numbered()
+    known = numbered.image[..., 0].astype(int) % 5 != 0
+    open_one = MaskedPicture(numbered.image, numbered.mask, np.ones_like(known), known)
+    dataset = _dataset(Augmentation(), open_one, _numbered(), patch=16, per_picture=16)
+    for index in range(32):
+        example = dataset[0, index]
+        seen = example["images"][0].numpy()
+        assert example["known"].shape == example["mask"].shape
+        expected = seen.astype(int) % 5 != 0 if index % 2 == 0 else np.ones_like(seen, bool)
+        np.testing.assert_array_equal(example["known"][0].numpy() == 1, expected | (seen == 0))
+    assert "known" not in _dataset(Augmentation())[0, 0]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from core.data.labelled import LabelledPicture
 from core.engine.task import Batch
 from core.metrics.boundary import count_boundary
 from core.tasks.segmentation import FALSE_ALARM, HIT, MISS, SegmentationTask
-from core.tasks.segmentation_losses import build_bce_dice
+from core.tasks.segmentation_losses import build_bce_dice, build_focal_tversky
 
 
 class _Bright(nn.Module):
@@ -127,3 +129,50 @@ def test_a_split_without_pictures_has_no_scores_of_outlines() -> None:
     scores = SegmentationTask(_Bright(), build_bce_dice(), outlines=True).new_scores()
     assert scores.compute() == {}
     assert scores.per_picture() == []
+
+
+def _loss_of(
+    images: torch.Tensor, mask: torch.Tensor, known: torch.Tensor | None, kind: str = "bce-dice"
+) -> torch.Tensor:
+    losses = {"bce-dice": build_bce_dice(), "focal-tversky": build_focal_tversky(0.5, 0.5, 0.75)}
+    batch = {"images": images, "mask": mask} | ({} if known is None else {"known": known})
+    (part,) = SegmentationTask(_Bright(), losses[kind]).losses(batch)
+    return part.loss
+
+
+@pytest.mark.parametrize("kind", ["bce-dice", "focal-tversky"])
+def test_pixels_that_do_not_count_are_left_out_of_the_loss_exactly(kind: str) -> None:
+    """The loss is that of the other pixels alone, and what the network says of the rest has no slope."""
+    images = torch.rand(2, 1, 6, 8, requires_grad=True)
+    mask, known = (torch.rand(2, 1, 6, 8) > 0.5).float(), torch.ones(2, 1, 6, 8)
+    known[..., 5:] = 0
+    loss = _loss_of(images, mask, known, kind)
+    assert loss.item() == pytest.approx(_loss_of(images[..., :5], mask[..., :5], None, kind).item(), rel=1e-5)
+    loss.backward()
+    assert images.grad is not None
+    assert not images.grad[..., 5:].any()
+    assert images.grad[..., :5].any()
+
+
+def test_a_batch_of_which_nothing_counts_teaches_nothing() -> None:
+    images = torch.rand(1, 1, 4, 4, requires_grad=True)
+    loss = _loss_of(images, torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))
+    loss.backward()
+    assert loss.item() == 0
+    assert images.grad is not None
+    assert not images.grad.any()
+
+
+def test_where_all_pixels_count_nothing_changes() -> None:
+    images, mask = torch.rand(2, 1, 6, 8), torch.ones(2, 1, 6, 8)
+    assert _loss_of(images, mask, torch.ones(2, 1, 6, 8)).item() == pytest.approx(_loss_of(images, mask, None).item())
+
+
+def test_the_validation_loss_leaves_out_what_does_not_count(task: SegmentationTask, batch: Batch) -> None:
+    picture: LabelledPicture = batch["picture"]
+    known = np.ones((40, 60), bool)
+    known[16:] = False  # all that the network gets wrong
+    every, some = task.new_scores(), task.new_scores()
+    task.evaluate(batch, every)
+    task.evaluate({**batch, "picture": replace(picture, known=known)}, some)
+    assert some.losses[0] < 1e-3 < every.losses[0]
