@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.data.mask_values import look_at
+from core.data.looked_at import look_at
 from core.data.raster import Mask
 from core.errors import UserError
 

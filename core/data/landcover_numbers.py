@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from core.data.landcover_colours import CLASSES, COLOURS, UNKNOWN, Labels
+from core.data.looked_at import MASK_LIMITS, LookedAt, Signature, look_at, say_values, sign
 from core.data.mask_levels import find_colours
 from core.data.mask_rule import Samples
-from core.data.mask_values import MASK_LIMITS, LookedAt, Signature, look_at, say_values, sign
 from core.data.pictures import read_samples
 from core.errors import UserError
 

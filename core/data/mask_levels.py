@@ -91,10 +91,11 @@ def find_colours(masks: Sequence[Samples]) -> list[tuple[int, int, int]]:
         coarse = np.asarray(shown // COLOUR_STEP, np.int64).clip(0, 31)
         tally.add(np.asarray(1024 * coarse[..., 0] + 32 * coarse[..., 1] + coarse[..., 2], np.uint16))
     counted = tally.flats if tally.flats else tally.counts
-    whole = sum(counted.values())
+    commonest = counted.most_common(64)
+    rest = sum(counted.values()) - commonest[0][1]
     chosen: list[tuple[int, int, int]] = []
-    for code, count in counted.most_common(64):
-        if count < max(4, 0.005 * whole):
+    for code, count in commonest:
+        if count < max(4, 0.02 * rest):
             break
         colour = (int(code) // 1024, int(code) // 32 % 32, int(code) % 32)
         if all(max(abs(a - b) for a, b in zip(colour, other, strict=True)) > 3 for other in chosen):

@@ -1,7 +1,6 @@
 """What the values of a set's masks mean, told from several of them together, so that it is the same for all."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,14 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from core.data.dataset import name_some
+from core.data.looked_at import LOOKED_AT, MASK_LIMITS, LookedAt, Signature, look_at, say_values, sign
 from core.data.mask_levels import FEW, count_brightness, find_colours, find_further_levels, look_like_photographs
 from core.data.mask_rule import SOLID, MaskRule, Samples
-from core.data.pictures import DATASET_LIMITS, read_samples, upright
+from core.data.pictures import read_samples, upright
 from core.data.raster import Mask
 from core.errors import UserError
 
-LOOKED_AT = 12
-"""So many masks of a set are opened to tell what their values mean, spread over all of them."""
 AT_MOST = 200
 """Of large sets so many more are where the first are empty, or to find pixels that do not count."""
 IGNORED = 255
@@ -24,9 +22,6 @@ FEWEST_THINGS = 3
 """From so many masks on, light ones that all fill their frames are taken for backgrounds of dark things."""
 LEAST_CONTRAST = 25
 """Of 255, by which the brightest channels of two colours must differ for one of them to be the brighter."""
-SHOWN = 8
-"""So many values are named of many."""
-MASK_LIMITS = replace(DATASET_LIMITS, min_side=1)
 REMEDY = (
     "a mask has two levels, 0 for the background and 1 or 255 for the foreground, and 255 beside 0 and 1 for pixels "
     "that do not count; if these are numbers of classes or of things, write what is to be found as 255 and all else "
@@ -35,43 +30,11 @@ REMEDY = (
 
 
 @dataclass(frozen=True)
-class LookedAt:
-    """Some masks of a set, opened.
-
-    Attributes:
-        masks: Their values.
-        names: Of their files.
-        of: How many masks the set has.
-    """
-
-    masks: tuple[Samples, ...]
-    names: tuple[str, ...]
-    of: int
-
-    def say(self) -> str:
-        """Say how many were looked at."""
-        return f"{len(self.masks):,} of {self.of:,} masks were looked at, such as {self.names[0]}"
-
-
-@dataclass(frozen=True)
 class FoundRule:
     """What the values mean, and sentences on it where that is not plain."""
 
     rule: MaskRule = field(default_factory=MaskRule)
     notes: tuple[str, ...] = ()
-
-
-def look_at(paths: Sequence[Path], count: int = LOOKED_AT) -> LookedAt:
-    """Open some masks of a set, spread evenly over all of them.
-
-    Raises:
-        UserError: If one cannot be read.
-    """
-    numbers = np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)) if paths else ()
-    chosen = [paths[number] for number in numbers]
-    with ThreadPoolExecutor(4) as pool:
-        masks = tuple(pool.map(lambda path: read_samples(path, limits=MASK_LIMITS), chosen))
-    return LookedAt(masks, tuple(path.name for path in chosen), len(paths))
 
 
 def find_mask_rule(paths: Sequence[Path], *, thin: bool = False, light_is_on: bool = False) -> FoundRule:
@@ -114,18 +77,6 @@ def read_set_mask(path: Path, rule: MaskRule | None, *, orientation: int = 1) ->
         return upright(np.asarray(bright > bright.max() / 2), orientation), None
     on, known = rule.read(samples, path.name)
     return upright(on, orientation), None if known is None else upright(known, orientation)
-
-
-Signature = tuple[tuple[Path, int, int], ...]
-
-
-def sign(paths: Sequence[Path]) -> Signature:
-    """Return paths with what tells their present content from another: time of change and size."""
-    found = []
-    for path in paths:
-        status = path.stat()
-        found.append((path, status.st_mtime_ns, status.st_size))
-    return tuple(found)
 
 
 @lru_cache(maxsize=64)
@@ -229,7 +180,8 @@ def _by_greys(looked: LookedAt) -> FoundRule:
             return FoundRule(MaskRule("values"))
         return FoundRule(MaskRule("values", ignored=IGNORED), (_say_ignored(looked, 1),))
     if further := find_further_levels(tally):
-        raise UserError(_refuse_values(looked, [values[0], *further, values[-1]], "values"))
+        held = [values[0], *further, values[-1]] if tally.lossy else values
+        raise UserError(_refuse_values(looked, held, "values"))
     low, high = (values[0], values[-1]) if len(values) > 1 else (0, values[0])
     if (tally.lossy or len(values) > FEW) and look_like_photographs(looked.masks, low, high):
         raise UserError(f"The masks hold many shades or hues, as photographs do ({looked.say()}): {REMEDY}.")
@@ -245,20 +197,6 @@ def _say_ignored(looked: LookedAt, foreground: int) -> str:
 
 def _refuse_values(looked: LookedAt, values: Sequence[float], what: str) -> str:
     return f"The masks hold the {what} {say_values(values)} ({looked.say()}): {REMEDY}."
-
-
-def say_values(values: Sequence[float]) -> str:
-    """Return values in order; of many the first, the last and their number.
-
-    >>> say_values([3, 0, 1.5])
-    '0, 1.5, 3'
-    >>> say_values(range(100))
-    '0, 1, 2, 3, 4, 5, 6, 7 … 99, 100 in all'
-    """
-    ordered = [f"{value:g}" for value in sorted(values)]
-    if len(ordered) <= SHOWN + 2:
-        return ", ".join(ordered)
-    return f"{', '.join(ordered[:SHOWN])} … {ordered[-1]}, {len(ordered):,} in all"
 
 
 def _invert(found: FoundRule, looked: LookedAt, *, thin: bool) -> FoundRule:

@@ -129,10 +129,12 @@ def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None
     return FoundPairs({"train": train, "test": test}, tuple(notes))
 
 
-def say_seen(folder: Path, masks: tuple[str, ...]) -> str:
+def say_seen(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None = None) -> str:
     """Return what was seen in a folder without pairs, to be added to a refusal; empty where it holds no images."""
     for _, place in _split_places(folder):
         images, labels = find_child(place, PICTURE_FOLDERS), _mask_folders(place, masks)
+        if images and is_field and labels and all(is_field(list_pictures(each)) for each in labels):
+            return f" {labels[0].name}/ holds round fields of view and no annotations of what is in {images.name}/."
         if images is None:
             continue
         own, others = list_pictures(images), list_others(images)
@@ -227,7 +229,7 @@ def _say_missing(images: Sequence[Path], pairs: Sequence[Pair], drawn: Sequence[
     if without := [image for image in images if image not in used]:
         yield say_left_out(without, "without a mask", of=len(images))
     if alone := [mask for mask in drawn if mask not in masks]:
-        yield say_left_out(alone, "belonging to no image by name", of=len(drawn), what="mask")
+        yield say_left_out(alone, "matching no image by name, or a further one of an image", of=len(drawn), what="mask")
 
 
 def _say_strays(folder: Path) -> Iterator[str]:

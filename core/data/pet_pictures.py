@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from core.data.labelled import LabelledPicture
-from core.data.mask_values import MASK_LIMITS, read_set_mask
+from core.data.looked_at import MASK_LIMITS
+from core.data.mask_values import read_set_mask
 from core.data.pets import BACKGROUND, BORDER, PET, PetItem
 from core.data.pictures import DATASET_LIMITS, read_picture, read_samples, upright
 from core.data.raster import Mask

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.mask_values import Signature, look_at, sign
+from core.data.looked_at import Signature, look_at, sign
 
 MOST_TOUCHING = 0.1
 """In a trimap the border parts foreground and background; so much of all outlines may lack it."""

@@ -99,7 +99,7 @@ def find_vessels(folder: Path) -> VesselSet:
     raise UserError(
         f"{folder} is none of the known layouts; give DRIVE (training/images, training/1st_manual), CHASE_DB1 "
         "(Image_01L.jpg, Image_01L_1stHO.png), STARE (im0001.ppm, im0001.ah.ppm) or pairs (images/, masks/ with equal "
-        f"names).{say_seen(folder, MASK_FOLDERS)}"
+        f"names).{say_seen(folder, MASK_FOLDERS, is_field=are_fields_of_view)}"
     )
 
 

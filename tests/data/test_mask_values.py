@@ -249,6 +249,14 @@ def test_colours_of_classes_are_refused_by_name(tmp_path: Path) -> None:
         find_mask_rule([save(labels, tmp_path / "rg.png")])
 
 
+def test_thin_lines_of_two_colours_are_refused_too(tmp_path: Path) -> None:
+    """Arteries red and veins blue, on so much black that they are next to nothing."""
+    labels = np.zeros((300, 300, 3), np.uint8)
+    labels[100:104], labels[:, 200:204] = (255, 0, 0), (0, 0, 255)
+    with refuses("(255, 0, 0)", "(0, 0, 255)"):
+        find_mask_rule([save(labels, tmp_path / "av.png")], thin=True)
+
+
 def test_cut_outs_without_alpha_are_refused(tmp_path: Path) -> None:
     paths = []
     for number in range(4):

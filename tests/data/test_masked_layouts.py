@@ -69,7 +69,7 @@ def test_hrf_has_its_vessels_in_manual1_and_discs_are_fields_of_view(tmp_path: P
 
 def test_a_folder_of_discs_alone_is_no_annotation(tmp_path: Path) -> None:
     shutil.rmtree(_make_hrf(tmp_path) / "manual1")
-    with refuses(tmp_path, "images/", 5):
+    with refuses(tmp_path, "images/", "mask/"):
         open_vessels(tmp_path)
 
 
