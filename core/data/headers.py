@@ -21,8 +21,11 @@ def read_headers(paths: Iterable[Path]) -> Mapping[Path, Header]:
         UserError: If files cannot be read; the sentence names them all together.
     """
     wanted = list(dict.fromkeys(paths))
-    with ThreadPoolExecutor(min(THREADS, max(1, len(wanted)))) as pool:
-        found = list(pool.map(_try_header, wanted))
+    parts = [wanted[start::THREADS] for start in range(THREADS)]  # a task for each file would take longer than it
+    with ThreadPoolExecutor(THREADS) as pool:
+        tried = [header for some in pool.map(_try_headers, parts) for header in some]
+    by_path = dict(zip((path for some in parts for path in some), tried, strict=True))
+    found = [by_path[path] for path in wanted]
     broken = [path for path, header in zip(wanted, found, strict=True) if header is None]
     refusals = [(path, said) for path in broken if (said := _refusal(path))]
     if refusals:
@@ -45,6 +48,10 @@ def say_pages(headers: Mapping[Path, Header], paths: Sequence[Path]) -> tuple[st
         f"{len(several):,} of {len(paths):,} files {holds} several pages or frames (up to {most:,}), of which the "
         f"first alone is used: {name_some(several)}.",
     )
+
+
+def _try_headers(paths: Sequence[Path]) -> list[Header | None]:
+    return [_try_header(path) for path in paths]
 
 
 def _try_header(path: Path) -> Header | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import cv2
@@ -15,6 +16,8 @@ FEW = 16
 """So many values may be meant one by one; more are soft edges, or numbers of many things."""
 MARGIN = 0.1
 """Values so near to an end of the range, as a part of it, belong to it where a format is lossy."""
+Steps = tuple[int, int, int]
+"""A colour in steps of :data:`COLOUR_STEP`, 0 to 31."""
 EDGE = 11
 """Pixels that a soft edge is wide at most; what is wider is an area."""
 COLOUR_STEP = 8
@@ -90,20 +93,38 @@ def find_colours(masks: Sequence[Samples]) -> list[tuple[int, int, int]]:
         shown = np.dstack([shown] * 3) if shown.ndim == 2 else shown
         coarse = np.asarray(shown // COLOUR_STEP, np.int64).clip(0, 31)
         tally.add(np.asarray(1024 * coarse[..., 0] + 32 * coarse[..., 1] + coarse[..., 2], np.uint16))
-    counted = tally.flats if tally.flats else tally.counts
-    commonest = counted.most_common(64)
-    rest = sum(counted.values()) - commonest[0][1]
-    chosen: list[tuple[int, int, int]] = []
+    chosen: list[Steps] = []
+    _choose(tally.flats if tally.flats else tally.counts, chosen, areas=True)
+    if len(tally.counts) <= FEW and not any(samples.lossy for samples in masks):
+        _choose(tally.counts, chosen, areas=False)  # exact colours may be of things too thin to be areas
+    return [_from_steps(colour) for colour in chosen]
+
+
+def _choose(counter: Counter[float], chosen: list[Steps], *, areas: bool) -> None:
+    """Add the colours that are not rare nor near one that is chosen already.
+
+    What makes no areas must not lie between two others either, as the colours of soft edges do.
+    """
+    commonest = counter.most_common(64)
+    rest = sum(counter.values()) - commonest[0][1]
     for code, count in commonest:
         if count < max(4, 0.02 * rest):
             break
         colour = (int(code) // 1024, int(code) // 32 % 32, int(code) % 32)
-        if all(max(abs(a - b) for a, b in zip(colour, other, strict=True)) > 3 for other in chosen):
+        apart = all(max(abs(a - b) for a, b in zip(colour, other, strict=True)) > 3 for other in chosen)
+        if apart and (areas or not _lies_between(colour, chosen)):
             chosen.append(colour)
-    return [_from_steps(colour) for colour in chosen]
 
 
-def _from_steps(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+def _lies_between(colour: Steps, chosen: Sequence[Steps]) -> bool:
+    """Say whether a colour lies between two others in every channel."""
+    return any(
+        all(min(a, b) <= each <= max(a, b) for each, a, b in zip(colour, first, second, strict=True))
+        for first, second in combinations(chosen, 2)
+    )
+
+
+def _from_steps(colour: Steps) -> tuple[int, int, int]:
     red, green, blue = (min(255, round(each * 255 / 31)) for each in colour)
     return red, green, blue
 

@@ -6,9 +6,9 @@ from pathlib import Path
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".ppm", ".pgm", ".webp")
 SYSTEM_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
 """What Windows, macOS and network drives write beside one's files, in lower case."""
-TEXT_ENDINGS = frozenset(
-    {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".yaml", ".yml", ".log", ".py", ".ipynb"}
-)
+TEXT_ENDINGS = (
+    ".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".yaml", ".yml", ".log", ".py", ".ipynb",
+)  # fmt: skip
 """Files about images, which nobody takes for images."""
 
 
@@ -28,12 +28,13 @@ def is_picture_name(name: str) -> bool:
 
 def may_be_picture(name: str) -> bool:
     """Say whether a visible file may be meant as an image, readable or not."""
-    return not is_hidden(name) and Path(name).suffix.lower() not in TEXT_ENDINGS
+    return not is_hidden(name) and not name.lower().endswith(TEXT_ENDINGS)
 
 
 def list_folders(folder: Path) -> list[Path]:
     """Return the visible folders in a folder, in order."""
-    return sorted(each for each in folder.iterdir() if not is_hidden(each.name) and each.is_dir())
+    with os.scandir(folder) as entries:
+        return sorted(folder / each.name for each in entries if not is_hidden(each.name) and each.is_dir())
 
 
 def list_pictures(folder: Path) -> list[Path]:

@@ -265,8 +265,9 @@ class Landcover(Experiment):
     setup_type = LandcoverSetup
     monitor = "miou"
     data_help = (
-        "The name synthetic, or a folder with NNNN_sat.jpg and NNNN_mask.png in DeepGlobe's seven colours, in train/ "
-        "and validation/ or in one folder. Where there is no test/, the split test means the validation pictures."
+        "The name synthetic, or a folder with NNNN_sat.jpg and NNNN_mask.png in DeepGlobe's seven colours or "
+        "the classes' numbers (0 urban to 5 barren, 6 unknown), in train/ and validation/ or in one folder. Where "
+        "there is no test/, the split test means the validation pictures."
     )
     arms = (
         Arm(

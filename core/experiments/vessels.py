@@ -207,7 +207,7 @@ class Vessels(Experiment):
     setup_type = VesselsSetup
     monitor = "dice"
     data_help = (
-        "The name synthetic, or a folder: DRIVE, CHASE_DB1, STARE, or pairs (images/ and masks/ with equal names)."
+        "The name synthetic, or a folder: DRIVE, CHASE_DB1, STARE, HRF, or pairs (images/ and masks/ with equal names)."
     )
     arms = (
         Arm("unet-small", "Small U-Net", "0.48 million parameters: widths 16, 32, 64, bottleneck 128."),

@@ -251,10 +251,11 @@ def test_colours_of_classes_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_thin_lines_of_two_colours_are_refused_too(tmp_path: Path) -> None:
     """Arteries red and veins blue, on so much black that they are next to nothing."""
-    labels = np.zeros((300, 300, 3), np.uint8)
-    labels[100:104], labels[:, 200:204] = (255, 0, 0), (0, 0, 255)
-    with refuses("(255, 0, 0)", "(0, 0, 255)"):
-        find_mask_rule([save(labels, tmp_path / "av.png")], thin=True)
+    for width in (1, 2, 4):
+        labels = np.zeros((300, 300, 3), np.uint8)
+        labels[100 : 100 + width], labels[:, 200 : 200 + width] = (255, 0, 0), (0, 0, 255)
+        with refuses("(255, 0, 0)", "(0, 0, 255)"):
+            find_mask_rule([save(labels, tmp_path / f"av{width}.png")], thin=True)
 
 
 def test_cut_outs_without_alpha_are_refused(tmp_path: Path) -> None:
