@@ -1,7 +1,6 @@
 """Pictures with one class label each, on disk: recognised from their folder, grouped, and divided by class."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,17 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.classified_layouts import SINGLE, FoundClasses, FoundPicture, find_classes
-from core.data.dataset import DatasetSpec, hold_back, take_share
+from core.data.class_names import name_classes, plain_class, say_lone_classes
+from core.data.classified_layouts import SINGLE, FoundClasses, FoundPicture, find_classes, say_seen
+from core.data.dataset import NAMED, DatasetSpec, hold_back, take_share
 from core.data.identical import find_identical, join_groups
+from core.data.patients import find_groups
 from core.errors import UserError
 
 TEST_PART = 1 / 5
 """Set aside for testing where a set has no test split; of arrays a sixth, and another sixth for validation."""
 COMPARED = 20_000
 """Sets of more files are not searched for identical ones: each may have to be opened."""
-PATIENT = re.compile(r"(person\d+)_(?:bacteria|virus)_|((?:NORMAL\d*-)?IM-\d+)-\d")
-"""Start of the file names of Kermany et al. (2018), which say the patient."""
 
 GroupOf = Callable[[str], str]
 
@@ -82,8 +81,12 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
     """Recognise a data set of pictures with class labels.
 
     Layouts: a folder per class, with or without ``train/``, ``val/`` (``valid/``) and ``test/``; a ``.npy`` file per
-    class, likewise; files ``{class}_{number}.png``, in one folder or in ``train_50/`` and ``val_50/``; ``train.csv``
-    and ``test.csv`` beside ``train_images/`` and ``test_images/``; a CSV of file names and labels beside a folder.
+    class, likewise; ``train.csv`` and ``test.csv`` beside ``train_images/`` and ``test_images/``; a CSV of file names
+    and labels beside a folder; files ``{class}_{number}.png`` or ``{class}.{number}.jpg``, in one folder or in
+    ``train/`` and ``test/``. :func:`core.data.classified_layouts.find_classes` gives their order and its reason.
+
+    Classes whose names differ in capitals, Unicode form or separators alone are one, see
+    :func:`core.data.class_names.unite_spellings`. What is left out, and what splits share, stands in the notes.
 
     A set without splits, or with a training split and nothing else, has a fifth of every class set aside for testing.
     Of arrays without splits a sixth of every class is for testing, a sixth for validation and the rest for training,
@@ -94,8 +97,8 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
         class_order: Names in the order of the labels. Capitals do not matter, nor whether a name has spaces, dashes or
             underscores. It holds if every class found is in it; a name without pictures keeps its place. Labels that
             are numbers are positions in it. Otherwise classes are in order of their names, numbers by their value.
-        group_of: Returns what must not be torn apart, of a file name without its ending; by default the patient in
-            file names of Kermany's chest X-rays.
+        group_of: Returns what must not be torn apart, of a file name without its ending; by default the patient whom
+            a table's column or the file's path tells, see :func:`core.data.patients.find_groups`.
 
     Raises:
         UserError: If there is no such folder, it is none of the layouts, or something in it is wrong.
@@ -104,24 +107,55 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
         raise UserError(f"There is no folder {folder}; give one that holds pictures with class labels.")
     found = find_classes(folder)
     if found is None:
-        raise UserError(
-            f"{folder} is none of the known layouts; give a folder per class (with or without train/, val/, test/), a "
-            ".npy file per class, files called {class}_{number}.png, train.csv with train_images/, or one CSV of file "
-            "names and labels beside a folder of pictures."
-        )
-    words = {each.word for pictures in found.splits.values() for each in pictures if each.word is not None}
-    classes, labels = _order(words, class_order or tuple(found.meanings.values()))
+        raise _unknown(folder)
+    words_of = {split: {each.word for each in pictures if each.word} for split, pictures in found.splits.items()}
+    classes, labels, named = name_classes(words_of, class_order or tuple(found.meanings.values()))
+    if len(classes) < 2:
+        raise _unknown(folder)
     items = {
-        split: [_item(each, folder, labels, group_of or find_patient) for each in pictures]
+        split: [_item(each, folder, labels) for each in pictures if each.word is None or each.word in labels]
         for split, pictures in found.splits.items()
     }
-    grouped = any(item.group != item.name for each in items.values() for item in each)
-    note = ("Pictures of one patient, told by the file names, stay together.",) * (grouped and group_of is None)
-    items, seen = _join_identical(items)
+    items, grouped = _group(found, items, group_of)
+    items, seen_twice = _join_identical(items)
     splits, divided = _divide(found, items)
     kept = {split: tuple(each) for split, each in splits.items()}
-    notes = (*found.notes, *divided, *note, *seen)
+    lone = say_lone_classes({split: {classes[each.label] for each in items if each.label is not None}
+                             for split, items in kept.items()})  # fmt: skip
+    notes = (*found.notes, *named, *divided, *grouped, *seen_twice, *lone)
     return ClassifiedSet(folder.name, found.layout, folder, kept, notes, classes, found.template)
+
+
+def _unknown(folder: Path) -> UserError:
+    seen = say_seen(folder)
+    return UserError(
+        f"{folder} is none of the known layouts{f', as it holds {seen}' if seen else ''}; give at least two folders "
+        "called after classes (with or without train/, val/, test/), a .npy file per class, files called "
+        "{class}_{number}.png, train.csv with train_images/, or one CSV of file names and labels beside a folder of "
+        "pictures."
+    )
+
+
+def with_classes(found: ClassifiedSet, classes: Sequence[str]) -> ClassifiedSet:
+    """Return a data set with the labels of a network's classes, compared as :func:`plain_class` writes them.
+
+    Raises:
+        UserError: If it has a class that the network does not know.
+    """
+    positions = {plain_class(name): number for number, name in enumerate(classes)}
+    if found.classes == tuple(classes):
+        return found
+    if not {plain_class(name) for name in found.classes} <= positions.keys():
+        raise UserError(
+            f"{found.title} has the classes {', '.join(found.classes)}, but this network tells {', '.join(classes)} "
+            "apart; give data with the same classes."
+        )
+    places = [positions[plain_class(name)] for name in found.classes]
+    splits = {
+        split: tuple(replace(item, label=None if item.label is None else places[item.label]) for item in items)
+        for split, items in found.splits.items()
+    }
+    return replace(found, classes=tuple(classes), splits=splits)
 
 
 def labels_of(items: Iterable[ClassifiedItem]) -> NDArray[np.int64]:
@@ -136,16 +170,6 @@ def labels_of(items: Iterable[ClassifiedItem]) -> NDArray[np.int64]:
             raise UserError(f"{item.name} has no label, so it cannot be trained on or scored; only predicted.")
         labels.append(item.label)
     return np.array(labels, np.int64)
-
-
-def find_patient(stem: str) -> str:
-    """Return the patient that a file name of Kermany's chest X-rays tells; empty for other names.
-
-    >>> find_patient("person1_bacteria_2"), find_patient("NORMAL2-IM-0007-0001"), find_patient("IM-0429-0001-0002")
-    ('person1', 'NORMAL2-IM-0007', 'IM-0429')
-    """
-    patient = PATIENT.match(stem)
-    return (patient[1] or patient[2]) if patient else ""
 
 
 def train_and_validation_by_class(
@@ -164,8 +188,24 @@ def train_and_validation_by_class(
     if found.splits.get("val"):
         train, held = found.items("train"), found.items("val")
     else:
+        _refuse_too_few(found, fraction)
         train, held = hold_back_by_class(found.items("train"), fraction)
     return take_share_by_class(train, share), held
+
+
+def _refuse_too_few(found: ClassifiedSet, fraction: float) -> None:
+    """Refuse a training split of which nothing can be held back, and say what was seen."""
+    items = found.items("train")
+    if fraction <= 0 or len({item.group for item in items}) > 1:
+        return
+    counts = Counter(item.label for item in items)
+    shown = ", ".join(f"{name} {counts[label]}" for label, name in enumerate(found.classes) if counts[label])
+    tested = len(found.splits.get("test", ()))
+    raise UserError(
+        f"{found.title} has {len(items)} image{'s' * (len(items) != 1)} to train on ({shown}) beside {tested} to test "
+        "on, and they are one group, which cannot be divided into training and validation; give at least 3 images of "
+        "each class, or set validation to 0."
+    )
 
 
 def take_share_by_class(items: Sequence[ClassifiedItem], share: float) -> tuple[ClassifiedItem, ...]:
@@ -218,48 +258,69 @@ def at_most_of_each(items: Sequence[ClassifiedItem], per_class: int) -> tuple[Cl
     return tuple(item for number, item in enumerate(items) if number in chosen)
 
 
-def _order(words: set[str], wanted: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Return the classes in order, and the label of each class word."""
-    positions = {_plain(name): number for number, name in enumerate(wanted)}
-    if words and {_plain(word) for word in words} <= positions.keys():
-        return tuple(wanted), {word: positions[_plain(word)] for word in words}
-    numbers = {word: int(word) for word in words if word.isdecimal()}
-    if wanted and len(numbers) == len(words) and max(numbers.values(), default=0) < len(wanted):
-        return tuple(wanted), numbers
-    ordered = sorted(words, key=lambda word: (numbers.get(word, -1) if len(numbers) == len(words) else 0, word))
-    return tuple(ordered), {word: number for number, word in enumerate(ordered)}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
-
-
-def _item(found: FoundPicture, folder: Path, labels: Mapping[str, int], group_of: GroupOf) -> ClassifiedItem:
+def _item(found: FoundPicture, folder: Path, labels: Mapping[str, int]) -> ClassifiedItem:
     name = found.image.as_posix().removeprefix(f"{folder.as_posix()}/")  # a tenth of relative_to's time
     label = None if found.word is None else labels[found.word]
     if found.index is not None:
         name = f"{name}[{found.index}]"
-        return ClassifiedItem(name, name, found.image, label, found.index)
-    return ClassifiedItem(name, group_of(found.image.stem) or name, found.image, label)
+    return ClassifiedItem(name, name, found.image, label, found.index)
 
 
 Splits = dict[str, list[ClassifiedItem]]
 
 
+def _group(found: FoundClasses, items: Splits, group_of: GroupOf | None) -> tuple[Splits, tuple[str, ...]]:
+    """Give pictures of one patient one group, and say where the patients are told and whether splits part them."""
+    told = {each.image: each.group for pictures in found.splits.values() for each in pictures if each.group}
+    rows = [item for each in items.values() for item in each if item.index is None]
+    if group_of is not None:
+        groups = {item.name: group_of(item.image.stem) for item in rows}
+    elif told:
+        groups = {item.name: told.get(item.image, "") for item in rows}
+    else:
+        groups = dict(find_groups([item.name for item in rows]))
+    joined = {
+        split: [replace(item, group=groups.get(item.name) or item.name) for item in each]
+        for split, each in items.items()
+    }
+    if group_of is not None or not any(groups.values()):
+        return joined, ()
+    where = "a table" if told else "the file names"
+    return joined, (f"Pictures of one patient, told by {where}, stay together.", *_say_parted(joined))
+
+
+def _say_parted(items: Splits) -> tuple[str, ...]:
+    """Return a sentence on patients of whom several of the set's own splits have pictures."""
+    splits_of: dict[str, set[str]] = {}
+    for split, each in items.items():
+        for item in each:
+            if item.label is not None and item.group != item.name:
+                splits_of.setdefault(item.group, set()).add(split)
+    parted = sorted(group for group, splits in splits_of.items() if len(splits) > 1)
+    if not parted:
+        return ()
+    splits = sorted({split for group in parted for split in splits_of[group]})
+    shown = ", ".join(parted[:NAMED]) + (f" and {len(parted) - NAMED:,} more" if len(parted) > NAMED else "")
+    return (f"{len(parted):,} of {len(splits_of):,} patients have pictures in several splits ({', '.join(splits)}), "
+            f"which makes scores look better than they are: {shown}.",)  # fmt: skip
+
+
 def _divide(found: FoundClasses, items: Splits) -> tuple[Mapping[str, Sequence[ClassifiedItem]], tuple[str, ...]]:
     """Return the splits, with something set aside for testing where the layout has a training split alone."""
-    if list(items) not in ([SINGLE], ["train"]) or found.template:
+    rest = {"unlabelled": items["unlabelled"]} if "unlabelled" in items else {}
+    labelled = {split: each for split, each in items.items() if split not in rest}
+    if list(labelled) != [SINGLE] and (list(items) != ["train"] or found.template):
         note = "It has no test split with labels: scores are those of validation."
         return items, () if items.get("test") else (note,)
-    ((split, whole),) = items.items()
+    ((split, whole),) = labelled.items()
     if found.layout == "arrays" and split == SINGLE:
-        rest, test = hold_back_by_class(whole, 1 / 6)
-        train, val = hold_back_by_class(rest, 1 / 5)
+        kept, test = hold_back_by_class(whole, 1 / 6)
+        train, val = hold_back_by_class(kept, 1 / 5)
         note = "The arrays have no splits of their own: a sixth of every class is for testing, a sixth for validation."
         return {"train": train, "val": val, "test": test}, (note,)
     train, test = hold_back_by_class(whole, TEST_PART)
     note = "The folder has no test split of its own: a fifth of every class was set aside for testing."
-    return {"train": train, "test": test}, (note,)
+    return {"train": train, "test": test, **rest}, (note,)
 
 
 def _join_identical(items: Splits) -> tuple[Splits, tuple[str, ...]]:
@@ -270,6 +331,7 @@ def _join_identical(items: Splits) -> tuple[Splits, tuple[str, ...]]:
     labels = {item.image: item.label for each in items.values() for item in each if item.label is not None}
     split_of = {item.image: split for split, each in items.items() for item in each}
     group_of = {item.image: item.group for each in items.values() for item in each}
+    name_of = {item.image: item.name for each in items.values() for item in each}
     rows = any(item.index is not None for each in items.values() for item in each)
     same = [] if rows or len(labels) > COMPARED else find_identical(labels)
     if not same:
@@ -279,8 +341,10 @@ def _join_identical(items: Splits) -> tuple[Splits, tuple[str, ...]]:
         split: [replace(item, group=leaders.get(item.group, item.group)) for item in each]
         for split, each in items.items()
     }
-    notes = [f"Byte-identical files, {len(same)} groups of them, stay together."]
+    notes = [f"Byte-identical files, {len(same)} {'group' if len(same) == 1 else 'groups'} of them, stay together."]
     for what, values in (("in several splits", split_of), ("labelled differently", labels)):
-        torn = sum(len({values[path] for path in paths}) > 1 for paths in same)
-        notes += [f"Of these groups, {torn} are {what}."] * bool(torn)
+        torn = [paths for paths in same if len({values[path] for path in paths}) > 1]
+        if torn:
+            example = " and ".join(name_of[path] for path in torn[0][:2])
+            notes.append(f"Of these groups, {len(torn)} {'is' if len(torn) == 1 else 'are'} {what}, such as {example}.")
     return joined, tuple(notes)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -19,6 +19,8 @@ from core.errors import UserError
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 AT_ONCE = 64
+SHOWN = 10
+"""So many pictures that cannot be read are named."""
 
 ItemT = TypeVar("ItemT", bound=Item)
 Load = Callable[[ItemT], Pixels]
@@ -144,7 +146,7 @@ def decode_all(
         progress: Is told how many pictures are done, of how many.
 
     Raises:
-        UserError: If a picture cannot be read; the sentence names it.
+        UserError: If pictures cannot be read; the sentence counts them and names the first by their paths in the set.
     """
     if not items:
         return PicturesOnDemand(items, load, framing)
@@ -160,11 +162,41 @@ def decode_all(
 
 
 def _open_all(items: Sequence[ItemT], load: Load[ItemT], framing: Framing) -> Iterator[NDArray[np.uint8]]:
-    """Yield framed pictures in batches, opened by several threads: decoders let others run meanwhile."""
+    """Yield framed pictures in batches, opened by several threads: decoders let others run meanwhile.
+
+    After one that cannot be read the others are tried all the same, so that all of them are told at once.
+    """
+    broken: dict[str, str] = {}
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(items), AT_ONCE):
             chosen = items[start : start + AT_ONCE]
-            yield np.stack(list(pool.map(partial(_open, load=load, framing=framing), chosen)))
+            opened = list(pool.map(partial(_try_to_open, load=load, framing=framing), chosen))
+            broken |= {item.name: each for item, each in zip(chosen, opened, strict=True) if isinstance(each, str)}
+            if not broken:
+                yield np.stack([each for each in opened if not isinstance(each, str)])
+    if broken:
+        raise UserError(_say_broken(broken, len(items)))
+
+
+def _say_broken(broken: dict[str, str], count: int) -> str:
+    names = list(broken)
+    own = f'"{PurePosixPath(names[0]).name}"'  # what the reader calls a file; several may be called so
+    reason = broken[names[0]].replace(own, f'"{names[0]}"', 1)
+    if len(broken) == 1:
+        return reason
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return (
+        f"{len(names):,} of {count:,} images cannot be read: {', '.join(names[:SHOWN])}{more}; mend them or take them "
+        f"out. {reason}"
+    )
+
+
+def _try_to_open(item: ItemT, load: Load[ItemT], framing: Framing) -> Pixels | str:
+    """Return a framed picture, or the sentence on why it cannot be read."""
+    try:
+        return _open(item, load, framing)
+    except UserError as error:
+        return str(error)
 
 
 def _open(item: ItemT, load: Load[ItemT], framing: Framing) -> Pixels:

@@ -2,14 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+import re
+import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from core.data.picture_index import PathIndex, PictureIndex
+from core.data.table_columns import Columns, IsPicture, as_label, cell, find_columns, ones
 from core.errors import UserError
 
-PICTURE_COLUMNS = ("filename", "file_name", "file", "image_id", "image", "id", "name", "path")
-LABEL_COLUMNS = ("label", "class", "category", "target")
+__all__ = ["LabelTable", "PictureIndex", "read_label_table", "write_predictions_csv"]
 
 
 @dataclass(frozen=True)
@@ -20,40 +23,66 @@ class LabelTable:
         path: The file.
         header: Its first row, where that names the columns; else empty.
         rows: All others, blank ones left out.
-        picture: Number of the column that names pictures.
-        label: Number of the label column; one past the last column where there is none.
+        columns: What its columns are.
         delimiter: What stands between cells.
         newline: What ends a line.
+        opening: The line ``sep=;`` that Excel puts before all others, with its end; mostly empty.
     """
 
     path: Path
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    picture: int
-    label: int
+    columns: Columns
     delimiter: str = ","
     newline: str = "\n"
+    opening: str = ""
+
+    @property
+    def has_labels(self) -> bool:
+        """Say whether a column, or several together, say the class."""
+        return self.columns.label is not None or bool(self.columns.one_hot)
+
+    @property
+    def label_column(self) -> int:
+        """Return the number of the label column; one past the last where there is none."""
+        return (len(self.header) or 1) if self.columns.label is None else self.columns.label
 
     def labels(self) -> dict[str, str]:
-        """Return labels by picture, as written; empty where there is none.
+        """Return labels by picture, as written but for whole numbers such as 1.0; empty where there is none.
 
         Raises:
             UserError: If a picture is named twice with different labels.
         """
         found: dict[str, str] = {}
         for row in self.rows:
-            name, label = (row[column].strip() if column < len(row) else "" for column in (self.picture, self.label))
+            name, label = cell(row, self.columns.picture), self._label(row)
             if found.setdefault(name, label) != label:
                 raise UserError(
                     f"{self.path.name} gives {name} the labels {found[name]!r} and {label!r}; leave one of the rows."
                 )
         return found
 
+    def told(self, column: int | None) -> dict[str, str]:
+        """Return what another column says, by picture; nothing where there is no such column or the cell is empty."""
+        if column is None:
+            return {}
+        return {cell(row, self.columns.picture): cell(row, column) for row in self.rows if cell(row, column)}
 
-def read_label_table(path: Path) -> LabelTable | None:
+    def _label(self, row: Sequence[str]) -> str:
+        if not self.columns.one_hot:
+            return as_label(cell(row, self.columns.label))
+        hot = ones(row, self.columns.one_hot)
+        return self.header[hot[0]].strip() if len(hot) == 1 else ""
+
+
+def read_label_table(path: Path, is_picture: IsPicture | None = None) -> LabelTable | None:
     """Read a CSV (comma, semicolon or tab) with a column of pictures and mostly one of labels.
 
     A first row that names columns is a header; without one, the first column names pictures and the second labels.
+
+    Args:
+        path: The file.
+        is_picture: Says whether a cell names a picture that is there. Then columns of unknown names are understood too.
 
     Returns:
         None where the first row is a header that names no pictures: a CSV of something else.
@@ -61,85 +90,93 @@ def read_label_table(path: Path) -> LabelTable | None:
     Raises:
         UserError: If it is no CSV in UTF-8.
     """
+    text = _read(path)
+    opening = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
+    body = text[opening.end() :] if opening else text
+    delimiter = opening[1] if opening else max(",;\t", key=body.partition("\n")[0].count)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        delimiter = max(",;\t", key=text.partition("\n")[0].count)
-        rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
-    except (UnicodeDecodeError, csv.Error):
-        raise UserError(f"{path.name} is no CSV in UTF-8; save it again as CSV (comma-separated, UTF-8).") from None
-    names = [cell.strip().lower() for cell in rows[0]] if rows else []
-    pictures = [names.index(name) for name in PICTURE_COLUMNS if name in names]
-    labels = [names.index(name) for name in LABEL_COLUMNS if name in names]
-    newline = "\r\n" if "\r\n" in text else "\n"
-    if not names or (labels and not pictures):
+        rows = [tuple(row) for row in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter) if any(row)]
+    except csv.Error:
+        raise UserError(_no_csv(path)) from None
+    columns = find_columns(rows, is_picture) if rows else None
+    if columns is None:
         return None
-    if pictures:
-        label = labels[0] if labels else len(names)
-        return LabelTable(path, rows[0], tuple(rows[1:]), pictures[0], label, delimiter, newline)
-    return LabelTable(path, (), tuple(rows), 0, 1, delimiter, newline)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    header = rows.pop(0) if columns.has_header else ()
+    return LabelTable(path, header, tuple(rows), columns, delimiter, newline, opening[0] if opening else "")
 
 
 def write_predictions_csv(path: Path, template_csv: Path, predictions: Mapping[str, int | str]) -> None:
     """Write predictions in the shape of a CSV: its columns, its order, its separator, its label column filled.
 
+    Pictures are told apart by their paths: a bare name will do where a single picture has it.
+
     Args:
         path: What to write.
         template_csv: Such as ``test.csv``; what its label column holds is replaced.
-        predictions: Label by picture: its path or file name, with or without its ending. More than the template names
-            may be given.
+        predictions: Label by the picture's path. More than the template names may be given.
 
     Raises:
-        UserError: If the template cannot be read, or names a picture without a prediction.
+        UserError: If the template cannot be read, or names a picture without a prediction, or one that could be two.
     """
     table = read_label_table(template_csv)
     if table is None:
         raise UserError(f"{template_csv.name} names no pictures; give a CSV with the columns ID and Label.")
-    known = {key: label for name, label in predictions.items() for key in _keys(name)}
-    missing = [row[table.picture] for row in table.rows if not known.keys() & _keys(row[table.picture])]
-    if missing:
-        raise UserError(
-            f"{len(missing)} of {len(table.rows)} pictures of {template_csv.name} have no prediction, such as "
-            f"{missing[0]}; predict every picture that it names."
-        )
+    known = _match(table, predictions)
     with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(table.opening)
         writer = csv.writer(file, delimiter=table.delimiter, lineterminator=table.newline)
+        column = table.label_column
         if table.header:
-            writer.writerow(_filled(table.header, table.label, (*table.header, "Label")[table.label]))
+            writer.writerow(_filled(table.header, column, (*table.header, "Label")[column]))
         for row in table.rows:
-            key = next(key for key in _keys(row[table.picture]) if key in known)
-            writer.writerow(_filled(row, table.label, known[key]))
+            writer.writerow(_filled(row, column, predictions[known[cell(row, table.columns.picture)]]))
 
 
-class PictureIndex:
-    """Finds the pictures of a folder by what a CSV calls them: a path or its end, with or without the ending."""
+def _match(table: LabelTable, predictions: Mapping[str, int | str]) -> Mapping[str, str]:
+    """Return the path of the prediction of each name of a template.
 
-    def __init__(self, place: Path, pictures: Iterable[Path]) -> None:
-        """Hold pictures.
+    Raises:
+        UserError: If a name fits none or two, or two names fit one.
+    """
+    name, matches = (
+        table.path.name,
+        PathIndex(predictions).match(cell(row, table.columns.picture) for row in table.rows),
+    )
+    for wanted, paths in matches.unclear.items():
+        raise UserError(
+            f"{name} asks for {wanted}, which may be {paths[0]} or {paths[1]}; write the folder into {name} too, or "
+            "predict one of them alone."
+        )
+    for given, wanted_names in matches.shared.items():
+        raise UserError(
+            f"{name} asks for {wanted_names[0]} and for {wanted_names[1]}, and {given} may be either; predict both by "
+            "paths that name their folders."
+        )
+    if matches.missing:
+        raise UserError(
+            f"{len(matches.missing)} of {len(table.rows)} pictures of {name} have no prediction, such as "
+            f"{matches.missing[0]}; predict every picture that it names."
+        )
+    return matches.found
 
-        Args:
-            place: The folder that paths may start from.
-            pictures: Files in it or below.
-        """
-        self._whole: dict[str, Path] = {}
-        self._ends: dict[str, Path | None] = {}
-        for path in pictures:
-            parts = path.relative_to(place).parts
-            for start in range(len(parts)):
-                tail = "/".join(parts[start:])
-                for name in {tail, tail.removesuffix(path.suffix)}:
-                    self._ends[name] = path if self._ends.get(name, path) == path else None
-            self._whole["/".join(parts)] = path
 
-    def find(self, name: str) -> Path | None:
-        """Return the picture of this name; None where there is none or several."""
-        plain = name.replace("\\", "/").removeprefix("./")
-        return self._whole.get(plain) or self._ends.get(plain)
+def _read(path: Path) -> str:
+    """Return a table's text; what is no ordinary file, such as a pipe, is not waited for.
+
+    Raises:
+        UserError: If it is none, or no text in UTF-8.
+    """
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        raise UserError(_no_csv(path))
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(_no_csv(path)) from None
 
 
-def _keys(name: str) -> tuple[str, str]:
-    """Return the names under which a picture is looked for, the exact one first."""
-    file = PurePosixPath(name.strip().replace("\\", "/"))
-    return file.name, file.stem
+def _no_csv(path: Path) -> str:
+    return f"{path.name} is no CSV in UTF-8; save it again as CSV (comma-separated, UTF-8)."
 
 
 def _filled(row: tuple[str, ...], column: int, value: int | str) -> list[str]:

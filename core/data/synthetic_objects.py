@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.data.classified_layouts import CLASS_NAMES
+from core.data.named_files import CLASS_NAMES
 from core.data.new_folder import fill_new_folder
 from core.data.raster import Pixels
 from core.data.synthetic_shapes import COATS, build_outlines

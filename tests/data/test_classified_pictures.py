@@ -238,4 +238,16 @@ def test_a_damaged_picture_is_named_when_it_is_opened(tmp_path: Path) -> None:
     found = open_classified(tmp_path / "set")
     with pytest.raises(UserError) as caught:
         decode_all(found.items("train"), load_pixels, framing=Framing(8), key="x", folder=tmp_path / "cache")
-    assert str(caught.value) == cut_short('"train_00003.png"')
+    assert str(caught.value) == cut_short('"train_images/train_00003.png"')
+
+
+def test_all_damaged_pictures_are_named_at_once_by_their_paths(tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "set", {"cat": 8, "dog": 8})
+    for name, content in (("cat/0001", b""), ("dog/0001", b"<!DOCTYPE html>"), ("dog/0002", b"\x89PNG\r\n\x1a\n")):
+        (tmp_path / f"set/{name}.png").write_bytes(content)
+    items = [item for each in open_classified(tmp_path / "set").splits.values() for item in each]
+    with pytest.raises(UserError) as caught:
+        decode_all(items, load_pixels, framing=Framing(8), key="x", folder=tmp_path / "cache")
+    for named in ("3 of 16", "cat/0001.png", "dog/0001.png", "dog/0002.png"):
+        assert named in str(caught.value)
+    assert not list((tmp_path / "cache").glob("*.array"))
