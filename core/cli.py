@@ -273,17 +273,20 @@ def predict_pictures(options: argparse.Namespace) -> int:
     checkpoint = open_checkpoint(options.source)
     from core.inference.batch import Given, predict_many
     from core.inference.kinds import load_predictor
-    from core.inference.saving import save_prediction
+    from core.inference.saving import distinct_names, save_prediction
     from core.inference.tables import write_table
 
     if options.template and not options.csv:
         raise UserError("--template was given without --csv; name the file to write with --csv FILE.")
 
+    names = _pictures_of(options.pictures)
+    file_names = distinct_names(names)
+
     def keep(prediction: "Prediction", name: str) -> dict[str, Any]:
-        return {"files": save_prediction(prediction, Path(options.out), Path(name).name)} if options.out else {}
+        return {"files": save_prediction(prediction, Path(options.out), file_names[name])} if options.out else {}
 
     rows: list[dict[str, Any]] = []
-    given = [Given(name, Path(name)) for name in _pictures_of(options.pictures)]
+    given = [Given(name, Path(name)) for name in names]
     for row, said in predict_many(load_predictor(checkpoint), given, keep):
         rows.append(row)
         if "error" in row:

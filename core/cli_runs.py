@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
@@ -48,9 +49,18 @@ def add_run_commands(command: Command, with_json: WithJson) -> None:
 
 
 def print_json(document: Any) -> int:
-    """Print one document on standard output and return 0."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=True))
+    """Print one document on standard output and return 0; a number that is none, or infinite, is null in it."""
+    print(json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False))
     return 0
+
+
+def _finite(value: Any) -> Any:
+    """Return plain values with None for what JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def place_of_data(data: str) -> str:
@@ -114,6 +124,8 @@ def say_best(run: "Run") -> str:
     if reason:
         return reason
     monitor = find_experiment(run.slug).monitor_of(run.config["arm"])
+    if math.isnan(run.best.get(monitor, 0.0)) and "loss" in run.best:
+        return f"{monitor} is no number, loss {run.best['loss']:.4f} (epoch {run.best_epoch})"
     return f"best {monitor} {run.best[monitor]:.4f} (epoch {run.best_epoch})" if monitor in run.best else ""
 
 

@@ -79,11 +79,12 @@ def load_weights(folder: Path, parts: Mapping[str, nn.Module]) -> None:
     """Put a checkpoint's tensors into modules of the same names; what it borrows is filled in.
 
     Raises:
-        UserError: If the folder is no checkpoint, its file is damaged, the tensors do not fit, or what it borrows is
-            not on this machine.
+        UserError: If the folder is no checkpoint, its file is damaged, the tensors do not fit or are not finite, or
+            what it borrows is not on this machine.
     """
     with _opened(folder) as weights:
         tensors = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118 - not a dict
+        _refuse_no_numbers(folder, tensors)
         borrows = '"borrowed"' in (weights.metadata() or {}).get("card", "")
     borrowed = load_card(folder).get("borrowed") if borrows else None
     if borrowed:
@@ -99,6 +100,17 @@ def load_weights(folder: Path, parts: Mapping[str, nn.Module]) -> None:
             part.load_state_dict(own)
         except RuntimeError as error:
             raise UserError(f"The weights in {folder} are of another network than its card says.") from error
+
+
+def _refuse_no_numbers(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights with which every answer would be NaN."""
+    spoilt = [key for key, each in tensors.items() if each.is_floating_point() and not torch.isfinite(each).all()]
+    if spoilt:
+        raise UserError(
+            f"{len(spoilt)} of {len(tensors)} tensors of the weights in {folder} hold NaN or infinite numbers, such as "
+            f"{spoilt[0]}, so nothing can be predicted with them; get the checkpoint again, or train anew with a lower "
+            "learning rate."
+        )
 
 
 def _stored(tensor: Tensor, *, half: bool) -> Tensor:

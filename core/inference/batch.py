@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,15 +69,20 @@ def predict_many(
 def iterate_given(paths: Sequence[Path], limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> Iterator[Given]:
     """Yield the pictures of some files, of which each may be a ZIP of them; a ZIP that is refused is one row.
 
+    Of files with the same name the second is called ``eye.png (2)``: what is uploaded brings no folders.
+
     Raises:
         UserError: If more than ``limits.most_members`` are given.
     """
     count = count_given(paths)
     if count > limits.most_members:
         raise UserError(f"{count:,} pictures were given and at most {limits.most_members:,} are allowed: give fewer.")
+    seen = Counter[str]()
     for path in paths:
+        seen[path.name] += 1
+        name = path.name if seen[path.name] == 1 else f"{path.name} ({seen[path.name]})"
         if not is_archive(path):
-            yield Given(path.name, path)
+            yield Given(name, path)
             continue
         try:
             for member in iterate_members(path, limits):

@@ -116,7 +116,7 @@ class Predictor(ABC):
 
         Raises:
             DoubtError: If the picture looks like none for this model, and is not trusted.
-            UserError: If it cannot be a picture for this network.
+            UserError: If it cannot be a picture for this network, or the answer is not finite.
         """
         clock, doubt = Clock(), ""
         if self.input_check:
@@ -130,6 +130,11 @@ class Predictor(ABC):
         compute = self.compute_for(prepared.images)
         with clock.part("network"), torch.inference_mode(), compute.autocast():
             answer = self.ask(compute.place(prepared.images))
+        if not torch.isfinite(answer).all():
+            raise UserError(
+                f"{self.checkpoint.name} answers with NaN or infinite numbers, so there is no prediction of it; "
+                "choose another model, or train this one anew with a lower learning rate."
+            )
         notes = (*picture.notes, *prepared.notes)
         return replace(self.conclude(answer, replace(picture, notes=notes), prepared, clock), doubt=doubt)
 
