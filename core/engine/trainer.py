@@ -90,12 +90,21 @@ class Best:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended: ``finished``, ``stopped`` on request, or ``early`` for want of improvement."""
+    """How a training ended.
+
+    Attributes:
+        ending: ``finished``, ``stopped`` on request, or ``early`` for want of improvement.
+        epoch: Epochs done.
+        best: The epoch whose weights are kept.
+        seconds: All attempts together.
+        note: Why another number than the monitored score decided which epoch is the best; empty where it did.
+    """
 
     ending: str
     epoch: int
     best: Best
     seconds: float
+    note: str = ""
 
 
 class Trainer:
@@ -255,14 +264,27 @@ class Trainer:
     def _is_best(self, scores: dict[str, float]) -> bool:
         """Say whether an epoch is the best so far: of two with the same score, the one with the lower loss is.
 
-        Without a validation split every epoch is.
+        So it is where neither has a score that is a number, as ROC AUC is none of a single class. Without a validation
+        split every epoch is the best so far.
         """
-        key, best = self.task.monitor.key, self.best
+        best = self.best
         if not scores or not best.epoch:
             return True
-        if scores[key] == best.scores[key]:
-            return scores.get("loss", math.inf) < best.scores.get("loss", -math.inf)
-        return self.task.monitor.is_better(scores[key], best.scores[key])
+        value, reached = (each[self.task.monitor.key] for each in (scores, best.scores))
+        if value == reached or (math.isnan(value) and math.isnan(reached)):
+            loss, lowest = scores.get("loss", math.inf), best.scores.get("loss", -math.inf)
+            return loss < lowest or (math.isnan(lowest) and not math.isnan(loss))
+        return self.task.monitor.is_better(value, reached)
+
+    def _say_what_decided(self) -> str:
+        """Return why the loss decided which epoch is the best; empty where the monitored score did."""
+        monitor = self.task.monitor
+        if not self.best.epoch or not math.isnan(self.best.scores.get(monitor.key, 0.0)):
+            return ""
+        return (
+            f"{monitor.title} is no number on the validation split in any epoch, as where it holds a single class, so "
+            "the lowest validation loss decided which epoch is the best."
+        )
 
     def _save_best(self) -> None:
         reached = {"epoch": self.best.epoch, "validation": self.best.scores}
@@ -291,7 +313,7 @@ class Trainer:
                 self._forgiven = self.epoch  # it had ended for want of improvement, and was prolonged all the same
 
     def _outcome(self, ending: str) -> Outcome:
-        return Outcome(ending, self.epoch, self.best, self._seconds())
+        return Outcome(ending, self.epoch, self.best, self._seconds(), self._say_what_decided())
 
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._clock

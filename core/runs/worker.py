@@ -102,4 +102,4 @@ def _ending(outcome: "Outcome", *, asked: bool) -> str:
         "early": f"No improvement since epoch {best.epoch}, so it ended after epoch {outcome.epoch}.",
         "stopped": f"Stopped {reason} after epoch {outcome.epoch}.",
     }[outcome.ending]
-    return f"{said} {kept}"
+    return " ".join(each for each in (said, kept, outcome.note) if each)

@@ -203,6 +203,37 @@ def test_a_score_that_is_not_a_number_is_kept_only_until_there_is_one(tmp_path: 
     assert _told(tmp_path / "b", [nan, 0.2, nan]).fit().best.epoch == 2
 
 
+class _ToldTask(FixedScoresTask):
+    """Scores and loses what it is told, epoch by epoch."""
+
+    def __init__(self, told: list[tuple[float, float]]) -> None:
+        super().__init__(build_toy_network(), [score for score, _ in told])
+        self.losses_told = iter([loss for _, loss in told])
+
+    def evaluate(self, batch: Batch, scores: ToyScores) -> torch.Tensor:
+        is_first = not scores.right
+        images = super().evaluate(batch, scores)
+        if is_first:
+            scores.losses[-1] = next(self.losses_told)
+        return images
+
+
+@pytest.mark.parametrize(
+    ("told", "best"),
+    [([(math.nan, 3.0), (math.nan, 1.0), (math.nan, 2.0)], 2), ([(math.nan, 1.0), (0.1, 9.0), (math.nan, 0.5)], 2),
+     ([(math.nan, math.nan), (math.nan, 2.0)], 2), ([(math.nan, 1.0), (math.nan, math.nan)], 1),
+     ([(0.5, 3.0), (math.nan, 1.0)], 1), ([(math.nan, 1.0), (0.2, 5.0), (0.4, 6.0)], 3)],
+)  # fmt: skip
+def test_where_no_epoch_has_a_score_the_lowest_loss_decides_and_that_is_said(
+    tmp_path: Path, told: list[tuple[float, float]], best: int
+) -> None:
+    trainer, _ = build_trainer(tmp_path, task=_ToldTask(told), epochs=len(told))
+    outcome = trainer.fit()
+    assert outcome.best.epoch == best
+    assert ("Accuracy" in outcome.note and "loss" in outcome.note) == all(math.isnan(score) for score, _ in told)
+    assert bool(outcome.note) == all(math.isnan(score) for score, _ in told)
+
+
 def test_without_a_validation_split_the_last_epoch_is_kept(tmp_path: Path) -> None:
     trainer, recorder = build_trainer(tmp_path, data=build_toy_data(validation=0), epochs=3, patience=1)
     outcome = trainer.fit()
