@@ -28,7 +28,7 @@ from mlflow.utils.search_utils import SearchUtils
 from core.errors import UserError
 from core.paths import home, locked_file, logs_folder
 from core.runs.causes import say_cause, say_killed
-from core.runs.database import embedded_uri, has_tables, let_readers_and_writers_be, refuse_loss
+from core.runs.embedded import embedded_uri, has_tables, let_readers_and_writers_be, prepare_home, refuse_loss
 from core.runs.liveness import is_alive, this_process
 from core.runs.points import Point, read_points
 from core.runs.run import FAILED, FINAL, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run
@@ -57,9 +57,12 @@ class RunStore:
             uri: Of MLflow tracking. By default ``MLFLOW_TRACKING_URI``, or an SQLite file in the home folder.
 
         Raises:
-            UserError: If the home folder cannot be written.
+            UserError: If the home folder cannot be written, or its path cannot be told to the database.
         """
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or embedded_uri()
+        asked = uri or os.environ.get("MLFLOW_TRACKING_URI")
+        if not asked:
+            prepare_home()
+        self.uri = asked or embedded_uri()
         self._database = home() / "mlflow.db" if self.uri == embedded_uri() else None
         self._inode = 0
         if self._database:

@@ -204,3 +204,20 @@ def test_a_store_whose_file_is_gone_is_not_begun_anew_in_silence(store: RunStore
     told = home / "told.json"
     await_end(begin(["runs", "--json"], told, home / "exit", FOVEA_HOME=str(home)))
     assert told.read_text().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", ["a%20b", "what?", "run#1"])
+def test_a_home_that_no_address_can_tell_is_refused_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("FOVEA_HOME", str(tmp_path / name / "home"))
+    with pytest.raises(UserError, match="FOVEA_HOME") as caught:
+        RunStore()
+    assert name in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_with_a_space_in_its_name_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "my home"))
+    store = RunStore()
+    assert store.folder(store.create("vessels", CONFIG).id).is_relative_to(tmp_path / "my home")
