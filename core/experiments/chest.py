@@ -116,7 +116,7 @@ class Chest(ClassificationExperiment):
         Reported("accuracy", 0.8175, f"{R5}, test", "resnet50-tuned", "2,000 pictures"),
         Reported("accuracy", 0.99, f"{R5}, best validation", "resnet50-tuned", "2,000 pictures"),
     )
-    score_titles: ClassVar = {**ClassificationExperiment.score_titles, "f1": "F1 of pneumonia"}
+    score_titles: ClassVar = {**ClassificationExperiment.score_titles, "f1": "F1 of the positive class"}
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic chest X-rays, a folder for each class in train and test."""

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from core.config import RunConfig
+from core.data.class_names import plain_class, positive_class, say_list
 from core.data.traits import Traits
 from core.errors import UserError
 from core.experiments.classification_config import SMALL_CNN, ClassificationConfig, Way
 from core.experiments.experiment import Experiment, Reported
+from core.experiments.lone_image import refuse_lone_image
 from core.experiments.pretraining import announce_weights, load_pretrained
 from core.experiments.setup import Say, Setup, say_nothing
 
@@ -116,10 +119,10 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         from core.tasks.classification import ClassificationTask
 
         classes = self.traits.classes
-        positive = [name.casefold() for name in classes].index(self.entry.positive) if self.entry.positive else None
         return ClassificationTask(
-            network, classes, monitor=self.experiment.score_of(self.config.arm), positive=positive,
-            label_smoothing=self.config.label_smoothing, views=self.config.test_views if careful else "one",
+            network, classes, monitor=self.experiment.score_of(self.config.arm),
+            positive=positive_class(classes, self.entry.positive), label_smoothing=self.config.label_smoothing,
+            views=self.config.test_views if careful else "one",
         )  # fmt: skip
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
@@ -281,20 +284,16 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             split: Of the set, ``val``, or :data:`VAL_CHANGED`: a copy of each of these, changed as in training.
 
         Raises:
-            UserError: If the set has other classes than the network.
+            UserError: If the set has classes that the network does not know.
         """
         import numpy as np
 
-        from core.data.classified import train_and_validation_by_class
+        from core.data.classified import train_and_validation_by_class, with_classes
         from core.data.classified_pictures import ValidationBatches, WithCopies, load_pixels
         from core.data.decoded import PicturesOnDemand
 
         found = cast("ClassifiedSet", self.open_data(data)) if data else self.found
-        if found.classes != self.traits.classes:
-            raise UserError(
-                f"{found.title} has the classes {', '.join(found.classes)}, but this network tells "
-                f"{', '.join(self.traits.classes)} apart; give data with the same classes."
-            )
+        found = with_classes(found, self.traits.classes)
         if split in ("val", VAL_CHANGED):
             items = train_and_validation_by_class(found, self.config.validation)[1]
             if not items:
@@ -329,7 +328,8 @@ class ClassificationExperiment(Experiment):
 
     Attributes:
         ways: What each arm trains, by the arm's slug.
-        positive: The class that is looked for, where there is one; capitals do not matter.
+        positive: The class that is looked for, where there is one; among those of a data set
+            :func:`core.data.class_names.positive_class` finds it.
         class_order: Names in the order of the labels, where the report says it; empty where the folder decides.
     """
 
@@ -360,10 +360,16 @@ class ClassificationExperiment(Experiment):
             raise TypeError(f"{cls.__name__}: monitor is {cls.monitor!r}; one of {', '.join(MONITORS)} is allowed.")
 
     def open_folder(self, folder: Path) -> "ClassifiedSet":
-        """Recognise the folder's layout."""
+        """Recognise the folder's layout, and say which class is the positive one where that is not plain."""
         from core.data.classified import open_classified
 
-        return open_classified(folder, class_order=self.class_order)
+        found = open_classified(folder, class_order=self.class_order)
+        positive = positive_class(found.classes, self.positive)
+        if positive is None or plain_class(found.classes[positive]) == plain_class(self.positive):
+            return found
+        name, others = found.classes[positive], [*found.classes[:positive], *found.classes[positive + 1 :]]
+        note = f"The positive class of ROC AUC, sensitivity and specificity is {name}, against {say_list(others)}."
+        return replace(found, notes=(*found.notes, note))
 
     def score_of(self, arm: str) -> "Score":
         """Return the score of :meth:`monitor_of`."""
@@ -375,7 +381,7 @@ class ClassificationExperiment(Experiment):
         """Say where pretrained weights come from.
 
         Raises:
-            UserError: If they cannot be had and are insisted on, or all_stages does not go with the arm.
+            UserError: If they cannot be had and are insisted on, or all_stages or batch_size does not go with the arm.
         """
         way, own = self.ways[config.arm], cast(ClassificationConfig, config)
         if own.all_stages and (way.tuned != "head" or way.backbone == SMALL_CNN):
@@ -383,6 +389,8 @@ class ClassificationExperiment(Experiment):
                 f"all_stages was asked for, but the arm {config.arm} trains more than the last layer; choose an arm "
                 "that holds the whole network still, or set all_stages=False."
             )
+        if own.batch_size == 1 and way.backbone:
+            refuse_lone_image(self, own)
         return announce_weights(way.backbone, own.weights) if way.pretrained else ()
 
 

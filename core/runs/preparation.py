@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from core.engine import device
 from core.engine.device import Compute
-from core.engine.task import Task, TaskData
+from core.engine.lone_values import sees_lone_values
+from core.engine.task import Batch, Task, TaskData
+from core.errors import UserError
 from core.experiments.setup import Say, Setup
 from core.runs.measures import count_work
 
@@ -72,7 +74,7 @@ def prepare(setup: Setup[Any], earlier: Path | None, *, say: Say) -> Preparation
         say: Is told what is being done.
 
     Raises:
-        UserError: If its data cannot be read, or the weights it begins with cannot be had.
+        UserError: If its data cannot be read, the weights it begins with cannot be had, or its batches are too small.
     """
     torch.manual_seed(setup.config.seed)
     say("Opening the data.")
@@ -82,4 +84,21 @@ def prepare(setup: Setup[Any], earlier: Path | None, *, say: Say) -> Preparation
     task = setup.build_task(network)
     say("Trying number formats.")
     batch = next(iter(data.training))
+    _refuse_lone_values(setup, task, data, batch)
     return Preparation(setup, network, begun, data, task, task.example(batch), "features" not in batch)
+
+
+def _refuse_lone_values(setup: Setup[Any], task: Task, data: TaskData, batch: Batch) -> None:
+    """Refuse batches of one image on which batch normalisation cannot train."""
+    if next((len(each) for each in batch.values() if isinstance(each, Tensor)), 0) != 1:
+        return
+    modules = [*task.parts().values(), *task.companions().values()]
+    if not sees_lone_values(lambda: next(iter(task.losses(batch))), modules):
+        return
+    needs = "the batch normalisation of this network needs at least 2 values of each channel"
+    if setup.config.batch_size == 1:
+        raise UserError(f"batch_size was given as 1, but {needs} to train on; give 2 or more.")
+    raise UserError(
+        f"The training split makes batches of 1 image ({len(data.names) or 1} to train on), but {needs}; give at least "
+        "2 images to train on."
+    )
