@@ -194,17 +194,17 @@ def train_and_validation_by_class(
 
 
 def _refuse_too_few(found: ClassifiedSet, fraction: float) -> None:
-    """Refuse a training split of which nothing can be held back, and say what was seen."""
+    """Refuse a training split of which nothing can be held back without losing a class, and say what was seen."""
     items = found.items("train")
-    if fraction <= 0 or len({item.group for item in items}) > 1:
+    groups = Counter(label for _, label in {(item.group, item.label) for item in items})
+    if fraction <= 0 or max(groups.values()) > 1:
         return
     counts = Counter(item.label for item in items)
     shown = ", ".join(f"{name} {counts[label]}" for label, name in enumerate(found.classes) if counts[label])
-    tested = len(found.splits.get("test", ()))
     raise UserError(
-        f"{found.title} has {len(items)} image{'s' * (len(items) != 1)} to train on ({shown}) beside {tested} to test "
-        "on, and they are one group, which cannot be divided into training and validation; give at least 3 images of "
-        "each class, or set validation to 0."
+        f"{found.title} has {len(items)} image{'s' * (len(items) != 1)} to train on ({shown}) beside "
+        f"{len(found.splits.get('test', ()))} to test on; no class has two images, of different patients, for training "
+        "and validation to share: give at least 3 images of each class, or set validation to 0."
     )
 
 
@@ -280,16 +280,16 @@ def _group(found: FoundClasses, items: Splits, group_of: GroupOf | None) -> tupl
     else:
         groups = dict(find_groups([item.name for item in rows]))
     joined = {
-        split: [replace(item, group=groups.get(item.name) or item.name) for item in each]
+        split: [replace(item, group=group) if (group := groups.get(item.name)) else item for item in each]
         for split, each in items.items()
     }
     if group_of is not None or not any(groups.values()):
         return joined, ()
     where = "a table" if told else "the file names"
-    return joined, (f"Pictures of one patient, told by {where}, stay together.", *_say_parted(joined))
+    return joined, (f"Pictures of one patient, told by {where}, stay together.", *_say_parted(joined, where))
 
 
-def _say_parted(items: Splits) -> tuple[str, ...]:
+def _say_parted(items: Splits, where: str) -> tuple[str, ...]:
     """Return a sentence on patients of whom several of the set's own splits have pictures."""
     splits_of: dict[str, set[str]] = {}
     for split, each in items.items():
@@ -301,8 +301,8 @@ def _say_parted(items: Splits) -> tuple[str, ...]:
         return ()
     splits = sorted({split for group in parted for split in splits_of[group]})
     shown = ", ".join(parted[:NAMED]) + (f" and {len(parted) - NAMED:,} more" if len(parted) > NAMED else "")
-    return (f"{len(parted):,} of {len(splits_of):,} patients have pictures in several splits ({', '.join(splits)}), "
-            f"which makes scores look better than they are: {shown}.",)  # fmt: skip
+    return (f"By {where}, {len(parted):,} of {len(splits_of):,} patients have pictures in several splits "
+            f"({', '.join(splits)}), which would make scores look better than they are: {shown}.",)  # fmt: skip
 
 
 def _divide(found: FoundClasses, items: Splits) -> tuple[Mapping[str, Sequence[ClassifiedItem]], tuple[str, ...]]:

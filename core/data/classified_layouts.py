@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.data.class_names import plain_class
-from core.data.classified_folders import count_endings, find_arrays, find_class_folders
+from core.data.classified_folders import SIDECARS, count_endings, find_arrays, find_class_folders
 from core.data.classified_tables import DEFECT_CLASSES, find_single_table, find_split_tables
 from core.data.dataset import NAMED
 from core.data.found_classes import (
@@ -97,6 +97,7 @@ def say_seen(folder: Path) -> str:
         only = "only the folder " if len(with_pictures) == 1 else "the folders "
         seen.append(only + shown + (" and more" if len(with_pictures) > 8 else ""))
     unread = [*others, *(path for _, _, rest in inside for path in rest)]
+    unread = [path for path in unread if path.suffix.lower() not in SIDECARS]
     if unread:
         seen.append(f"{count_endings(unread)}, which are not read as images")
     return " and ".join(seen)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.data.pairs import PICTURE_ENDINGS, list_folders
+from core.data.pairs import PICTURE_ENDINGS
 
 SINGLE = "all"
 """Split of a layout that has none."""
@@ -55,7 +55,9 @@ class FoundClasses:
 
 def visible_folders(folder: Path) -> list[Path]:
     """Return the folders in a folder that no system made, in order."""
-    return [each for each in list_folders(folder) if not each.name.startswith((".", "__"))]
+    with os.scandir(folder) as entries:
+        names = [each.name for each in entries if not each.name.startswith((".", "__")) and each.is_dir()]
+    return [folder / name for name in sorted(names)]
 
 
 def visible_files(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.class_names import positive_class
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.places import ANSWERS
@@ -29,6 +30,7 @@ class Answers:
         labels: ``(N,)``, the true classes.
         probs: ``(N, K)``, 0 to 1.
         components: ``(N, C)``, principal components of the second-last layer; None for runs from before they were kept.
+        positive: Place of the class that is looked for; None where the experiment has none.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +38,7 @@ class Answers:
     labels: NDArray[np.int64]
     probs: NDArray[np.float32]
     components: NDArray[np.float16] | None = None
+    positive: int | None = None
 
     @property
     def found(self) -> NDArray[np.int64]:
@@ -75,7 +78,8 @@ def load_answers(store: RunStore, run: Run, epoch: int) -> Answers:
         raise UserError(f"Run {run.short_id} kept no answers of epoch {epoch}.")
     with np.load(path, allow_pickle=False) as kept:
         classes = _classes(run, kept["probs"].shape[1])
-        return Answers(classes, kept["names"], kept["labels"], kept["probs"], kept.get("components"))
+        positive = positive_class(classes, getattr(find_experiment(run.slug), "positive", ""))
+        return Answers(classes, kept["names"], kept["labels"], kept["probs"], kept.get("components"), positive)
 
 
 def _classes(run: Run, count: int) -> tuple[str, ...]:

@@ -194,8 +194,9 @@ def _ask_where_it_looks(run: Run) -> bool:
 
 def _choose_class(answers: Answers) -> int:
     if len(answers.classes) == 2:
-        return 1
-    return answers.classes.index(st.selectbox("Class that is looked for", answers.classes, key=CLASS))
+        return 1 if answers.positive is None else answers.positive
+    chosen = st.selectbox("Class that is looked for", answers.classes, index=answers.positive or 0, key=CLASS)
+    return answers.classes.index(chosen)
 
 
 def _show_curves(answers: Answers) -> None:

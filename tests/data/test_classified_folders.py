@@ -174,8 +174,11 @@ def test_other_names_say_no_split(name: str) -> None:
     assert split_of(name) is None
 
 
-def test_too_few_images_are_refused_with_what_was_seen(tmp_path: Path) -> None:
-    write_class_folders(tmp_path / "pair", {"cat": 1, "dog": 1})
-    found = open_classified(tmp_path / "pair")
-    with refuses("pair", "1 image", "1 to test", "validation to 0"):
+@pytest.mark.parametrize(("count", "named"), [(1, ("1 image", "cat 1", "1 to test")), (2, ("2 images", "dog 1"))])
+def test_too_few_images_are_refused_with_what_was_seen(tmp_path: Path, count: int, named: tuple[str, ...]) -> None:
+    write_class_folders(tmp_path / "few", {"cat": count, "dog": count})
+    found = open_classified(tmp_path / "few")
+    with refuses("few", "validation to 0", *named):
         train_and_validation_by_class(found, 0.2)
+    train, held = train_and_validation_by_class(found, 0.0)
+    assert (len(train), len(held)) == (len(found.items("train")), 0)
