@@ -1,6 +1,7 @@
 """Pictures with one class label each, on disk: recognised from their folder, grouped, and divided by class."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from core.errors import UserError
 
 TEST_PART = 1 / 5
 """Set aside for testing where a set has no test split; of arrays a sixth, and another sixth for validation."""
+SYSTEM_PLACES = (("proc",), ("sys",), ("dev",))
+"""Folders that hold no files of anybody, and no end of them."""
 COMPARED = 20_000
 """Sets of more files are not searched for identical ones: each may have to be opened."""
 
@@ -105,6 +108,10 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; give one that holds pictures with class labels.")
+    if folder == Path(folder.anchor) or folder.parts[1:2] in SYSTEM_PLACES:
+        raise UserError(f"{folder} belongs to the system; give a folder of pictures with class labels.")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UserError(f"The folder {folder} may not be read; allow it, or give another.")
     found = find_classes(folder)
     if found is None:
         raise _unknown(folder)

@@ -90,7 +90,7 @@ def say_seen(folder: Path) -> str:
     """Return what a folder without a known layout holds, as part of a sentence; empty where it holds nothing."""
     pictures, others = visible_files(folder)
     seen = [f"{len(pictures):,} image{'s' * (len(pictures) != 1)}, whose names show no classes"] * bool(pictures)
-    inside = [(each, *deep_files(each)) for each in visible_folders(folder)]
+    inside = [(each, *deep_files(each, 1)) for each in visible_folders(folder)]
     with_pictures = [(each.name, len(found)) for each, found, _ in inside if found]
     if with_pictures:
         shown = ", ".join(f"{name}/ ({count:,} image{'s' * (count != 1)})" for name, count in with_pictures[:8])

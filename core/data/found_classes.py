@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,22 +55,29 @@ class FoundClasses:
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder that no system made, in order."""
-    with os.scandir(folder) as entries:
-        names = [each.name for each in entries if not each.name.startswith((".", "__")) and each.is_dir()]
-    return [folder / name for name in sorted(names)]
+    """Return the folders in a folder that no system made, in order; none where it may not be read."""
+    return [folder / name for name, is_folder in _entries(folder) if is_folder and not name.startswith("__")]
 
 
 def visible_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return a folder's pictures in order, and its other files; without what systems add, which holds nothing.
+    """Return a folder's pictures in order, and its other files; without what systems add, which holds nothing."""
+    names = [name for name, is_folder in _entries(folder) if not is_folder and name.lower() not in SYSTEM_FILES]
+    pictures = [folder / name for name in names if name.lower().endswith(PICTURE_ENDINGS)]
+    return pictures, [folder / name for name in names if not name.lower().endswith(PICTURE_ENDINGS)]
+
+
+def _entries(folder: Path) -> list[tuple[str, bool]]:
+    """Return the names of a folder's folders and files in order, and which are folders; no hidden ones, no devices.
 
     Class folders hold thousands; asking the folder what is a file spares asking each of them.
     """
-    with os.scandir(folder) as entries:
-        names = sorted(each.name for each in entries if not each.name.startswith(".") and each.is_file())
-    names = [name for name in names if name.lower() not in SYSTEM_FILES]
-    pictures = [folder / name for name in names if name.lower().endswith(PICTURE_ENDINGS)]
-    return pictures, [folder / name for name in names if not name.lower().endswith(PICTURE_ENDINGS)]
+    found = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for each in entries:
+            with suppress(OSError):  # a link into what may not be read
+                if not each.name.startswith(".") and ((is_folder := each.is_dir()) or each.is_file()):
+                    found.append((each.name, is_folder))
+    return sorted(found)
 
 
 def visible_pictures(folder: Path) -> list[Path]:
@@ -77,7 +85,7 @@ def visible_pictures(folder: Path) -> list[Path]:
     return visible_files(folder)[0]
 
 
-def deep_files(place: Path, levels: int = 3) -> tuple[list[Path], list[Path]]:
+def deep_files(place: Path, levels: int = 2) -> tuple[list[Path], list[Path]]:
     """Return the pictures of a folder and of so many levels below, and the other files; no whole disk is searched."""
     pictures, others = visible_files(place)
     for folder in visible_folders(place) if levels else ():

@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -254,3 +255,24 @@ def test_an_array_that_holds_no_pictures_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "pneumonia.npy", np.array([{}, {}]), allow_pickle=True)
     with refuses("pneumonia.npy", "numpy.save"):
         open_classified(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["/", "/proc", "/sys/class"])
+def test_the_systems_own_folders_are_refused_at_once(folder: str) -> None:
+    with refuses(folder):
+        open_classified(Path(folder))
+
+
+def test_a_class_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_class_folders(tmp_path, {"cat": 5, "dog": 5, "owl": 5})
+    scan = os.scandir
+
+    def refuse(path: object) -> object:
+        if isinstance(path, Path) and path.name == "owl":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr("core.data.found_classes.os.scandir", refuse)
+    found = open_classified(tmp_path)
+    assert found.classes == ("cat", "dog")
+    assert any("owl" in note for note in found.notes)
