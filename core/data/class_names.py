@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
+from core.data.table_columns import as_label
 from core.errors import UserError
 
 NEGATIVES = frozenset(
@@ -19,8 +20,10 @@ def plain_class(name: str) -> str:
 
     >>> plain_class("Edge_Defect") == plain_class("edge-defect "), plain_class("cafe\u0301") == plain_class("Café")
     (True, True)
+    >>> plain_class("1.0")
+    '1'
     """
-    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
+    return as_label(re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name)).strip().casefold())
 
 
 def positive_class(classes: Sequence[str], wanted: str) -> int | None:
@@ -77,7 +80,7 @@ def _positions(words: set[str], wanted: Sequence[str]) -> dict[str, int] | None:
     positions = {plain_class(name): number for number, name in enumerate(wanted)}
     if words and {plain_class(word) for word in words} <= positions.keys():
         return {word: positions[plain_class(word)] for word in words}
-    numbers = {word: int(word) for word in words if word.isdecimal()}
+    numbers = {word: int(as_label(word)) for word in words if as_label(word).isdecimal()}
     if wanted and words and len(numbers) == len(words) and max(numbers.values()) < len(wanted):
         return numbers
     return None

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.data.class_names import plain_class
-from core.data.classified_folders import SIDECARS, count_endings, find_arrays, find_class_folders
+from core.data.classified_folders import MASK_FOLDERS, SIDECARS, count_endings, find_arrays, find_class_folders
 from core.data.classified_tables import DEFECT_CLASSES, find_single_table, find_split_tables
-from core.data.dataset import NAMED
+from core.data.dataset import NAMED, say_left_out
 from core.data.found_classes import (
     SINGLE,
     FoundClasses,
@@ -19,10 +19,13 @@ from core.data.found_classes import (
     visible_folders,
 )
 from core.data.named_files import find_named_files
+from core.data.split_folders import split_of
 from core.errors import UserError
 
 __all__ = ["DEFECT_CLASSES", "SINGLE", "FoundClasses", "FoundPicture", "find_classes", "say_seen"]
 
+MOST_BESIDE = 8
+"""Among so many folders the one that holds classes is looked for."""
 AGREEING = 0.9
 """From this share of a folder's pictures with the same label in a table on, the two say the same classes."""
 
@@ -45,8 +48,28 @@ def find_classes(folder: Path) -> FoundClasses | None:
         found = find(folder)
         if found is not None:
             return found
+    return _find_inside(folder)
+
+
+def _find_inside(folder: Path) -> FoundClasses | None:
+    """Return the classes of the one folder in a folder that holds some, beside masks and other things."""
     inner = visible_folders(folder)
-    return find_classes(inner[0]) if len(inner) == 1 else None
+    if len(inner) == 1:
+        return find_classes(inner[0])
+    found = {each: classes for each in _candidates(inner) if (classes := find_classes(each))}
+    if len(found) != 1:
+        return None
+    ((place, classes),) = found.items()
+    beside = [path for each in inner if each != place for path in deep_files(each)[0]]
+    said = (say_left_out(below(beside, folder), f"beside {place.name}/"),) if beside else ()
+    return replace(classes, notes=(*classes.notes, *said))
+
+
+def _candidates(inner: list[Path]) -> list[Path]:
+    """Return the folders that may be a set of classes; none where they are splits, which belong together."""
+    if len(inner) > MOST_BESIDE or any(split_of(each.name) for each in inner):
+        return []
+    return [each for each in inner if each.name.lower() not in MASK_FOLDERS]
 
 
 def _unless_a_table_differs(by_place: FoundClasses, folder: Path) -> FoundClasses:
@@ -100,4 +123,6 @@ def say_seen(folder: Path) -> str:
     unread = [path for path in unread if path.suffix.lower() not in SIDECARS]
     if unread:
         seen.append(f"{count_endings(unread)}, which are not read as images")
+    seen += [f"{path.name}, in which no column is known to tell classes" for path in others
+             if path.suffix.lower() in {".csv", ".tsv"}][:1]  # fmt: skip
     return " and ".join(seen)

@@ -10,6 +10,7 @@ from core.data.named_files import is_truth, with_truth
 from core.data.pairs import PICTURE_FOLDERS, SPLIT_FOLDERS
 from core.data.picture_index import PictureIndex
 from core.data.split_folders import split_of
+from core.data.table_columns import plain_column
 from core.errors import UserError
 
 DEFECT_CLASSES = ("normal", "void", "horizontal defect", "vertical defect", "edge defect", "particle")
@@ -24,7 +25,7 @@ def find_split_tables(folder: Path) -> FoundClasses | None:
         if read is not None and (split != "train" or read[0].has_labels):
             splits[split] = _pictures(*read, strict=split != "test", notes=notes)
             if read[1].place.name.lower() not in PICTURE_FOLDERS:  # else other splits have theirs there too
-                notes += _say_unnamed(*read, _unnamed(read[1], splits[split]))
+                notes += _say_unnamed(*read, _unnamed(*read))
         elif split == "train":
             return None
         else:
@@ -37,7 +38,7 @@ def find_split_tables(folder: Path) -> FoundClasses | None:
         notes.append(
             f"{tables['test'].name} gives {len(unlabelled)} pictures no label; they are predicted, not scored."
         )
-    meanings = _meanings(splits["train"]) if (folder / "train_images").is_dir() else {}
+    meanings = _meanings(splits["train"], tables["train"]) if (folder / "train_images").is_dir() else {}
     splits |= {split: each for split, each in (("test", test), ("unlabelled", unlabelled)) if each}
     return FoundClasses("table", splits, tuple(notes), meanings, tables.get("test"))
 
@@ -65,7 +66,7 @@ def find_single_table(folder: Path, *, guess: bool = True) -> FoundClasses | Non
         notes.append(f"The column {table.header[table.columns.label]} of {table.path.name} was taken for the class.")
     pictures = _pictures(table, index, strict=True, notes=notes)
     splits = _by_split(table, index, pictures)
-    unnamed = _unnamed(index, pictures)
+    unnamed = _unnamed(table, index)
     if tested := [path for path in unnamed if _split_of_place(index.names[path]) == "test"]:
         splits["unlabelled"] = [FoundPicture(path, None) for path in tested]
         notes.append(f"{len(tested):,} images of the test folder have no label; they are predicted, not scored.")
@@ -139,9 +140,9 @@ def _split_of_place(name: str) -> str | None:
     return next((split for part in name.split("/")[:-1] if (split := split_of(part))), None)
 
 
-def _unnamed(index: PictureIndex, pictures: Iterable[FoundPicture]) -> list[Path]:
+def _unnamed(table: LabelTable, index: PictureIndex) -> list[Path]:
     """Return the pictures that no row of a table names."""
-    named = {each.image for each in pictures}
+    named = {index.find(name) for name in table.labels()}
     return [path for path in index.names if path not in named]
 
 
@@ -168,10 +169,12 @@ def _without_placeholder(pictures: list[FoundPicture]) -> list[FoundPicture]:
     return [FoundPicture(picture.image, None, group=picture.group) for picture in pictures]
 
 
-def _meanings(pictures: Iterable[FoundPicture]) -> dict[str, str]:
-    """Return report R1's class names where the labels are its numbers."""
+def _meanings(pictures: Iterable[FoundPicture], path: Path) -> dict[str, str]:
+    """Return report R1's class names where the labels are its numbers, under its header."""
     numbered = {str(number): name for number, name in enumerate(DEFECT_CLASSES)}
-    return numbered if {picture.word for picture in pictures} <= numbered.keys() else {}
+    with path.open(encoding="utf-8-sig") as file:
+        is_its_own = [plain_column(name) for name in file.readline().split(",")] == ["id", "label"]
+    return numbered if is_its_own and {picture.word for picture in pictures} <= numbered.keys() else {}
 
 
 def _split_tables(folder: Path) -> dict[str, Path]:

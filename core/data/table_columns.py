@@ -78,7 +78,7 @@ def find_columns(rows: Rows, is_picture: IsPicture | None = None) -> Columns | N
     body = rows[1:] if has_header else rows
     if not has_header:
         return Columns(has_header=False, picture=0, label=1 if max(map(len, rows)) > 1 else None)
-    picture = _picture_column(known, body, is_picture, len(names))
+    picture = _picture_column(known, body, is_picture, len(names), label)
     if picture is None:
         return None
     label, group, split = (None if place == picture else place for place in (label, group, split))
@@ -121,16 +121,22 @@ def _has_ending(name: str) -> bool:
     return PurePosixPath(name.strip().lower()).suffix in PICTURE_ENDINGS
 
 
-def _picture_column(known: Sequence[int], rows: Rows, is_picture: IsPicture | None, width: int) -> int | None:
+def _picture_column(
+    known: Sequence[int], rows: Rows, is_picture: IsPicture | None, width: int, label: int | None
+) -> int | None:
     """Return the column whose cells name pictures: by what is there if that is known, else by its own name."""
     if is_picture is None:
         ended = [column for column in range(width) if rows and all(_has_ending(cell(row, column)) for row in rows)]
         return next(iter([*known, *ended]), None)
     sample = rows[:: max(1, len(rows) // SAMPLED)]
     shares = {column: sum(is_picture(cell(row, column)) for row in sample) for column in range(width)}
-    order = [*known, *(column for column in range(width) if column not in known)]
-    best = max(order, key=lambda column: shares[column], default=None)
-    return best if best is not None and shares[best] else next(iter(known), None)
+    others = [column for column in range(width) if column not in known and column != label]
+    for columns in (known, others):  # a label such as 1 may be the name of a picture, too
+        mostly = [column for column in columns if 2 * shares[column] >= len(sample) > 0]
+        some = sorted((column for column in columns if shares[column]), key=lambda column: -shares[column])
+        if mostly or some:
+            return (mostly or some)[0]
+    return next(iter(known), None)
 
 
 def _one_hot(names: Sequence[str], rows: Rows, used: set[int | None]) -> tuple[int, ...]:

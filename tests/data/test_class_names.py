@@ -23,7 +23,7 @@ def _counts(found: ClassifiedSet, split: str) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("train", "test"),
     [("Cat", "cat"), ("hot dog", "Hot_Dog"), ("Café", unicodedata.normalize("NFD", "café")),
-     ("edge-defect", "Edge defect")],
+     ("edge-defect", "Edge defect"), ("1", "1.0")],
 )  # fmt: skip
 def test_one_class_may_be_written_in_two_ways_in_two_splits(tmp_path: Path, train: str, test: str) -> None:
     found = _two_splits(tmp_path, (train, "owl"), (test, "owl"))
@@ -57,6 +57,13 @@ def test_spellings_that_a_given_order_unites_are_told(tmp_path: Path) -> None:
     found = open_classified(tmp_path, class_order=("NORMAL", "PNEUMONIA"))
     assert len([item for item in found.items("train") if item.label == 0]) == 8
     assert any("Normal" in note and "NORMAL" in note for note in found.notes)
+
+
+def test_folders_called_by_numbers_are_places_in_a_given_order(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, {"0.0": 5, "1.0": 5})
+    found = open_classified(tmp_path, class_order=("NORMAL", "PNEUMONIA"))
+    assert found.classes == ("NORMAL", "PNEUMONIA")
+    assert {item.image.parent.name for item in found.items("train") if item.label == 1} == {"1.0"}
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,12 @@ def test_too_few_images_are_refused_with_what_was_seen(tmp_path: Path, count: in
         train_and_validation_by_class(found, 0.2)
     train, held = train_and_validation_by_class(found, 0.0)
     assert (len(train), len(held)) == (len(found.items("train")), 0)
+
+
+def test_class_folders_beside_other_things_are_found_one_folder_deeper(tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "images", {"ill": 5, "well": 5})
+    write_class_folders(tmp_path / "annotations", {"ill": 5, "well": 5}, first=9000)
+    (tmp_path / "docs").mkdir()
+    found = open_classified(tmp_path)
+    assert (found.layout, found.classes) == ("class folders", ("ill", "well"))
+    _note(found, 10, "images/", "annotations/ill/0000.png")

@@ -142,3 +142,24 @@ def test_patients_of_a_column_stay_together(tmp_path: Path) -> None:
     groups = [{item.group for item in found.items(split)} for split in ("train", "test")]
     assert groups[0] | groups[1] == {str(number) for number in range(6)}
     assert not groups[0] & groups[1]
+
+
+def test_numbers_of_another_set_in_report_r1s_folders_stay_numbers(tmp_path: Path) -> None:
+    names = _pictures(tmp_path, place="train_images")
+    write_table(tmp_path / "train.csv", [(name, number % 3) for number, name in enumerate(names)], "id_code,diagnosis")
+    assert open_classified(tmp_path).classes == ("0", "1", "2")
+
+
+def test_labels_that_are_names_of_pictures_too_are_no_names(tmp_path: Path) -> None:
+    for number in range(8):
+        write_picture(tmp_path / f"img/{number}.png", seed=number)
+    write_table(tmp_path / "labels.csv", [(f"{number}.png", number % 2) for number in range(10)], "filename,label")
+    with refuses("2 of 10", "labels.csv", "8.png"):
+        open_classified(tmp_path)
+
+
+def test_a_table_without_a_class_is_named_where_nothing_else_tells_one(tmp_path: Path) -> None:
+    rows = [(f"{name}.png", 20.5 + number) for number, name in enumerate(_pictures(tmp_path))]
+    write_table(tmp_path / "people.csv", rows, "filename,bmi")
+    with refuses("people.csv", "10 images"):
+        open_classified(tmp_path)
