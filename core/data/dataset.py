@@ -31,26 +31,6 @@ NAMED = 3
 ItemT = TypeVar("ItemT", bound=Item)
 AnyT = TypeVar("AnyT")
 
-NAMED = 3
-"""So many of the files that are left out are named."""
-
-
-def say_left_out(paths: Sequence[Path | str], why: str, *, of: int | None = None) -> str:
-    """Return the sentence about files that are not used.
-
-    Args:
-        paths: Of the files, or their names; at least one.
-        why: Completes "3 images …", such as "have no mask"; it is the same for one and for many: "without a mask".
-        of: How many files of this kind there are in all; not said if None.
-    """
-    count = len(paths)
-    whole = count if of is None else of
-    shown = ", ".join(each.as_posix() if isinstance(each, Path) else each for each in paths[:NAMED])
-    more = f" and {count - NAMED:,} more" if count > NAMED else ""
-    part = f"{count:,}" if of is None else f"{count:,} of {of:,}"
-    are = "is" if count == 1 else "are"
-    return f"{part} {'image' if whole == 1 else 'images'} {why} {are} left out: {shown}{more}."
-
 
 @dataclass(frozen=True)
 class DatasetSpec(Generic[ItemT]):
