@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from core.data.looked_at import look_at
-from core.data.raster import Mask
+from core.data.raster import FloatImage, Mask
 from core.errors import UserError
 
 LOOKED_AT = 4
@@ -18,6 +18,8 @@ ROUND = 0.9
 HOLES = 0.02
 """So much of the region may be missing within it, or lie beside it; dark vessels on light are more."""
 LONGEST = 512
+MOST_BETWEEN = 0.05
+"""So many pixels of a mask may lie between dark and bright."""
 
 
 def are_fields_of_view(paths: Sequence[Path]) -> bool:
@@ -31,9 +33,16 @@ def are_fields_of_view(paths: Sequence[Path]) -> bool:
         looked = look_at(paths, LOOKED_AT)
     except UserError:
         return False
-    bright = [each.brightness() for each in looked.masks]
-    found = [is_disc(np.asarray(each > each.max() / 2)) for each in bright]
+    bright = [each.brightness().astype(np.float32) for each in looked.masks]
+    found = [_has_two_levels(each) and is_disc(np.asarray(each > each.max() / 2)) for each in bright]
     return sum(found) > len(found) / 2
+
+
+def _has_two_levels(bright: FloatImage) -> bool:
+    """Whether nearly all is dark or bright, which of the photographs themselves is not true."""
+    low, high = float(bright.min()), float(bright.max())
+    middle = (bright > low + 0.1 * (high - low)) & (bright < high - 0.1 * (high - low))
+    return bool(middle.mean() < MOST_BETWEEN)
 
 
 def is_disc(mask: Mask) -> bool:

@@ -144,7 +144,9 @@ def say_seen(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None =
             more = f", but {len(deeper):,} deeper in its folders, which are not searched" if deeper else ""
             return f" {images.name}/ holds {seen}{more}."
         if not labels:
-            return f" {images.name}/ holds {len(own):,} images, but there is no folder of masks beside it."
+            beside = [f"{each.name}/" for each in list_folders(place) if each != images]
+            seen = f", only {name_some(beside)}" if beside else ""
+            return f" {images.name}/ holds {len(own):,} images, but there is no folder of masks beside it{seen}."
         drawn = list_pictures(labels[0]) or list_others(labels[0])
         return (
             f" {images.name}/ holds {len(own):,} images ({name_some(own)}) and {labels[0].name}/ {len(drawn):,} files "
@@ -176,22 +178,24 @@ def _mask_folders(place: Path, masks: tuple[str, ...]) -> list[Path]:
 def _find_place(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> _Place | None:
     """Return which folders hold what; fields of view are told from annotations by what they show."""
     images, labels = find_child(place, PICTURE_FOLDERS), _mask_folders(place, masks)
-    fields = find_child(place, FIELD_FOLDERS)
-    notes = []
-    if images and is_field:
-        for each in [label for label in labels if is_field(list_pictures(label))]:
-            labels.remove(each)
-            if fields is None:
-                fields = each
-                notes.append(f"{each.name}/ holds round fields of view and is used as such, not as annotations.")
     if not images or not labels:
         return None
-    chosen, *rest = labels
+    fields, notes = find_child(place, FIELD_FOLDERS), list[str]()
+    others = [each for each in list_folders(place) if each not in (images, fields, *labels) and list_pictures(each)]
+    discs = [each for each in (*labels, *others) if is_field and is_field(list_pictures(each))]
+    if discs and fields is None:
+        fields = discs[0]
+        notes.append(f"{fields.name}/ holds round fields of view and is used as such, not as annotations.")
+    drawn = [each for each in labels if each not in discs]
+    if not drawn:
+        return None
+    chosen, *rest = drawn
     second = next((each for each in rest if SECOND.fullmatch(each.name.lower()) and is_field), None)
     if second:
         notes.append(f"{second.name}/ is taken for a second observer's masks.")
-    if unused := [f"{each.name}/" for each in rest if each != second and list_pictures(each)]:
-        notes.append(f"The masks are those of {chosen.name}/; left out: {name_some(unused)}.")
+    used = (chosen, second, fields)
+    if unused := [f"{each.name}/" for each in (*labels, *others) if each not in used and list_pictures(each)]:
+        notes.append(f"The masks are those of {chosen.name}/; left out beside them: {name_some(unused)}.")
     return _Place(images, chosen, fields, second, tuple(notes))
 
 

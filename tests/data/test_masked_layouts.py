@@ -54,7 +54,7 @@ def _make_hrf(root: Path, *, fields: str = "mask") -> Path:
     return root
 
 
-@pytest.mark.parametrize("fields", ["mask", "masks", "fov", "labels"])
+@pytest.mark.parametrize("fields", ["mask", "masks", "fov", "labels", "region of interest"])
 def test_hrf_has_its_vessels_in_manual1_and_discs_are_fields_of_view(tmp_path: Path, fields: str) -> None:
     found = open_vessels(_make_hrf(tmp_path, fields=fields))
     for items in found.splits.values():
@@ -84,6 +84,13 @@ def test_a_second_manual_is_the_second_observer(tmp_path: Path) -> None:
 def test_a_second_folder_of_masks_is_told(tmp_path: Path) -> None:
     shutil.copytree(_fundi(tmp_path) / "masks", tmp_path / "labels")
     _note(open_vessels(tmp_path), "masks/", "labels/")
+
+
+def test_other_folders_of_images_are_told_and_photographs_are_no_fields_of_view(tmp_path: Path) -> None:
+    shutil.copytree(_fundi(tmp_path) / "images", tmp_path / "enhanced")
+    found = open_vessels(tmp_path)
+    assert all(item.field_of_view is None for item in found.items("train"))
+    _note(found, "masks/", "enhanced/")
 
 
 def test_dark_vessels_on_light_are_turned_round(tmp_path: Path) -> None:
