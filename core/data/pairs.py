@@ -1,13 +1,13 @@
 """Folders of images and of masks that belong together by name, with or without split folders."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.dataset import hold_back, name_some, say_left_out
 from core.data.image_groups import find_image_groups
+from core.data.name_matching import find_key, find_owned, name_images
 from core.data.visible_files import (
     PICTURE_ENDINGS,
     list_deeper_pictures,
@@ -36,10 +36,6 @@ SPLIT_FOLDERS = {"train": ("train", "training"), "val": ("val", "valid", "valida
 MANUAL = re.compile(r"manual.*|(1st|2nd|first|second)_manual.*")
 """Folders of what observers drew, whatever their number; those with a 2 hold the second observer's."""
 SECOND = re.compile(r".*(2|2nd|second).*")
-MASK_WORDS = re.compile(
-    r"^(?:masks?|labels?|gt|seg|segmentation|annotation|manual|vessels?|trimap)[ _-]+", re.IGNORECASE
-)
-"""What may stand before an image's name in its mask's."""
 
 IsField = Callable[[Sequence[Path]], bool]
 
@@ -92,9 +88,9 @@ class _Place:
 def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None = None) -> FoundPairs | None:
     """Find pairs in a folder of images beside a folder of masks, or in such folders within split folders.
 
-    Names must be equal, endings need not be; a mask's name may go on after a separator (``a_mask.png`` for ``a.jpg``),
-    or begin with a word for masks (``mask_a.png``). Folders called ``manual…`` are masks, too. Where there is a
-    training split alone, a fifth of it is set aside for testing, with all images of a person together.
+    Names are matched as :mod:`core.data.name_matching` has it, endings need not be equal. Folders called ``manual…``
+    are masks, too. Where there is a training split alone, a fifth of it is set aside for testing, with all images of a
+    person together.
 
     Args:
         folder: Holds ``images/`` and a folder of masks, or split folders that do.
@@ -211,16 +207,17 @@ def _find_in(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> t
     if found is None:
         return (), []
     images = list_pictures(found.images)
-    bare = {_bare(image) for image in images}
+    key = find_key(images)
+    bare = {key(image) for image in images}
     drawn = list_pictures(found.masks)
     owned, fields, second = (
-        _by_owner(list_pictures(each) if each else (), bare) for each in (found.masks, found.fields, found.second)
+        find_owned(list_pictures(each) if each else (), bare, key) for each in (found.masks, found.fields, found.second)
     )
-    names = _unique_names(images)
+    names = name_images(images)
     pairs = tuple(
         Pair(names[image], image, owned[stem], fields.get(stem), second.get(stem))
         for image in images
-        if (stem := _bare(image)) in owned
+        if (stem := key(image)) in owned
     )
     notes = [*found.notes, *_say_missing(images, pairs, drawn)] if pairs else []
     for folder in (found.images, found.masks) if pairs else ():
@@ -252,32 +249,3 @@ def _group(splits: Mapping[str, tuple[Pair, ...]]) -> tuple[dict[str, tuple[Pair
     return {
         split: tuple(replace(pair, group=groups[pair.image]) for pair in each) for split, each in splits.items()
     }, notes
-
-
-def _unique_names(images: Sequence[Path]) -> dict[Path, str]:
-    """Return names of images, without ending where that tells them apart."""
-    counts = Counter(image.stem for image in images)
-    return {image: image.stem if counts[image.stem] == 1 else image.name for image in images}
-
-
-def _bare(path: Path) -> str:
-    """Return a file's name without ending, nor the first half of a double one such as ``.ome.tif``."""
-    return path.stem.removesuffix(".ome")
-
-
-def _by_owner(paths: Iterable[Path], stems: set[str]) -> dict[str, Path]:
-    """Return files by the image they belong to; of several, the one with the shortest name.
-
-    ``a_2_mask`` belongs to ``a_2`` where there is such an image, and to ``a`` only where there is not.
-    """
-    owned: dict[str, Path] = {}
-    for path in sorted(paths, key=lambda each: (len(each.stem), each.name)):
-        owner = _owner(_bare(path), stems) or _owner(MASK_WORDS.sub("", _bare(path)), stems)
-        if owner is not None:
-            owned.setdefault(owner, path)
-    return owned
-
-
-def _owner(stem: str, stems: set[str]) -> str | None:
-    ends = [end for end in range(len(stem), 0, -1) if not stem[end : end + 1].isalnum()]
-    return next((stem[:end] for end in ends if stem[:end] in stems), None)

@@ -1,6 +1,7 @@
 """Sets of images with masks as people have them: what is read of each mask, and what is said of the rest."""
 
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,6 +150,25 @@ def test_double_endings_are_matched(tmp_path: Path, suffix: str) -> None:
         save(pixels, tmp_path / f"images/{number}.ome.tif", format="TIFF")
         save(grey(vessels), tmp_path / f"masks/{number}{suffix}.ome.tif", format="TIFF")
     assert sorted(_all(open_vessels(tmp_path))) == [f"{number}.ome" for number in range(4)]
+
+
+def test_names_are_compared_without_regard_to_case_and_unicode_form(tmp_path: Path) -> None:
+    _fundi(tmp_path, 4, name="Bläschen {}")
+    for path in sorted((tmp_path / "masks").iterdir()):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.name).upper()))
+    found = open_vessels(tmp_path)
+    for name, mask in _all(found).items():
+        np.testing.assert_array_equal(mask, draw_vessels(int(name[-1]))[1])
+    assert sum(map(len, found.splits.values())) == 4
+
+
+def test_images_whose_names_differ_by_case_alone_keep_their_own_masks(tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "A", "b")):
+        pixels, vessels, _ = draw_vessels(number)
+        save(pixels, tmp_path / f"images/{name}.png")
+        save(grey(vessels), tmp_path / f"masks/{name}.png")
+    for name, mask in _all(open_vessels(tmp_path)).items():
+        np.testing.assert_array_equal(mask, draw_vessels("aAb".index(name))[1])
 
 
 def test_what_was_seen_is_part_of_the_refusal(tmp_path: Path) -> None:
