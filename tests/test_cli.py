@@ -178,3 +178,17 @@ def test_a_users_mistake_is_one_sentence_and_status_2(
     assert told.err.count("\n") == 1
     assert told.out == ""
     assert RunStore().runs() == [], "a mistake records nothing"
+
+
+def test_a_folder_to_predict_names_what_it_holds_besides_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("scan.dcm", "._eye.png", "Thumbs.db", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/late.png").write_bytes(b"x")
+    assert main(["predict", "vessels/chase", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "scan.dcm" in said
+    assert "late.png" in said
+    assert not [name for name in ("._eye", "Thumbs", "notes") if name in said]

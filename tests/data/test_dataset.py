@@ -1,3 +1,4 @@
+import doctest
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -5,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from core.data.dataset import DatasetSpec, hold_back
+from core.data import dataset, looked_at
+from core.data.dataset import DatasetSpec, hold_back, say_left_out
 from core.data.loaders import EpochSampler, build_training_loader
-from tests.data.sentences import refuses
+from tests.data.sentences import assert_names, refuses
 
 
 @dataclass(frozen=True)
@@ -115,3 +117,22 @@ def test_an_epoch_visits_every_index_once_in_an_order_of_its_own() -> None:
 @pytest.mark.parametrize(("length", "batch", "steps"), [(10, 4, 2), (8, 4, 2), (3, 8, 1), (1, 1, 1)])
 def test_a_small_last_batch_is_dropped_unless_it_is_the_only_one(length: int, batch: int, steps: int) -> None:
     assert len(build_training_loader([], length=length, batch_size=batch, seed=0)) == steps  # type: ignore[arg-type]
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(dataset).failed == 0
+    assert doctest.testmod(looked_at).failed == 0
+
+
+def test_what_is_left_out_is_counted_and_the_first_are_named() -> None:
+    paths = [Path("a/b") / f"{letter}.png" for letter in "abcde"]
+    assert_names(say_left_out(paths, "without a mask", of=10), "5 of 10 images", "a.png, b.png, c.png", 2, "mask")
+    assert "d.png" not in say_left_out(paths, "without a mask")
+    assert_names(say_left_out(paths[:1], "without an image", what="mask"), "1 mask ", "a.png")
+
+
+def test_several_images_of_one_group_are_told_from_one_image() -> None:
+    with refuses("2 images", "(0)", "validation"):
+        _held(_eyes(1), 0.1)
+    with refuses("1 image ", "validation"):
+        hold_back(["only"], 0.2, group=str)
