@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.class_names import name_classes, plain_class, say_lone_classes
+from core.data.class_names import name_classes, plain_class, say_list, say_lone_classes
 from core.data.classified_layouts import SINGLE, FoundClasses, FoundPicture, find_classes, say_seen
 from core.data.dataset import NAMED, DatasetSpec, hold_back, take_share
 from core.data.identical import find_identical, join_groups
@@ -201,18 +201,31 @@ def train_and_validation_by_class(
 
 
 def _refuse_too_few(found: ClassifiedSet, fraction: float) -> None:
-    """Refuse a training split of which nothing can be held back without losing a class, and say what was seen."""
+    """Refuse a training split of which nothing can be held back, and say what was seen."""
     items = found.items("train")
-    groups = Counter(label for _, label in {(item.group, item.label) for item in items})
-    if fraction <= 0 or max(groups.values()) > 1:
+    if fraction <= 0 or len({item.group for item in items}) > 1:
         return
-    counts = Counter(item.label for item in items)
-    shown = ", ".join(f"{name} {counts[label]}" for label, name in enumerate(found.classes) if counts[label])
+    tested = len(found.splits.get("test", ()))
     raise UserError(
-        f"{found.title} has {len(items)} image{'s' * (len(items) != 1)} to train on ({shown}) beside "
-        f"{len(found.splits.get('test', ()))} to test on; no class has two images, of different patients, for training "
-        "and validation to share: give at least 3 images of each class, or set validation to 0."
+        f"{found.title} has {len(items)} image{'s' * (len(items) != 1)} of one group to train on "
+        f"({_count_by_class(found, items)}) beside {tested} to test on, which cannot be divided into training and "
+        "validation; give at least 3 images of each class, or set validation to 0."
     )
+
+
+def say_untrained(found: ClassifiedSet, training: Sequence[ClassifiedItem]) -> tuple[str, ...]:
+    """Return a sentence on classes of which all images of the training split were held back; mostly none."""
+    counts, kept = Counter(item.label for item in found.items("train")), {item.label for item in training}
+    lost = [name for label, name in enumerate(found.classes) if counts[label] and label not in kept]
+    if not lost:
+        return ()
+    return (f"All images of {say_list(lost)} are held back to validate on, so nothing is learned of them: the training "
+            f"split has {_count_by_class(found, found.items('train'))}.",)  # fmt: skip
+
+
+def _count_by_class(found: ClassifiedSet, items: Sequence[ClassifiedItem]) -> str:
+    counts = Counter(item.label for item in items)
+    return say_list([f"{name} {counts[label]}" for label, name in enumerate(found.classes) if counts[label]])
 
 
 def take_share_by_class(items: Sequence[ClassifiedItem], share: float) -> tuple[ClassifiedItem, ...]:

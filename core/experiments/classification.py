@@ -129,7 +129,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Decode the pictures once; where the frozen part always sees the same ones, keep what it makes of them."""
         import numpy as np
 
-        from core.data.classified import at_most_of_each, labels_of, train_and_validation_by_class
+        from core.data.classified import at_most_of_each, labels_of, say_untrained, train_and_validation_by_class
         from core.data.classified_pictures import (
             ClassifiedDataset,
             FeatureDataset,
@@ -161,9 +161,8 @@ class ClassificationSetup(Setup[ClassificationConfig]):
             held_out = ValidationBatches(items, pictures, features=features, rows=rest)
         loader = build_batch_loader(dataset, batch_size=own.batch_size, seed=own.seed)
         note = f"{self.found.title}: {len(training)} pictures to train on, {len(held)} to validate on."
-        return TaskData(
-            loader, held_out, fingerprint, (*self.found.notes, note, said), tuple(item.name for item in training)
-        )
+        notes = (*self.found.notes, note, *say_untrained(self.found, training), said)
+        return TaskData(loader, held_out, fingerprint, notes, tuple(item.name for item in training))
 
     @property
     def augmentation(self) -> "PictureAugmentation":

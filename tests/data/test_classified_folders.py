@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from core.data.classified import ClassifiedSet, open_classified, train_and_validation_by_class
+from core.data.classified import ClassifiedSet, open_classified, say_untrained, train_and_validation_by_class
 from core.data.split_folders import split_of
 from tests.data.classified_folders import write_class_folders, write_picture, write_table
-from tests.data.sentences import refuses
+from tests.data.sentences import assert_names, refuses
 
 
 def _of_class(found: ClassifiedSet) -> dict[str, int]:
@@ -174,14 +174,20 @@ def test_other_names_say_no_split(name: str) -> None:
     assert split_of(name) is None
 
 
-@pytest.mark.parametrize(("count", "named"), [(1, ("1 image", "cat 1", "1 to test")), (2, ("2 images", "dog 1"))])
-def test_too_few_images_are_refused_with_what_was_seen(tmp_path: Path, count: int, named: tuple[str, ...]) -> None:
-    write_class_folders(tmp_path / "few", {"cat": count, "dog": count})
+def test_too_few_images_are_refused_with_what_was_seen(tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "few", {"cat": 1, "dog": 1})
     found = open_classified(tmp_path / "few")
-    with refuses("few", "validation to 0", *named):
+    with refuses("few", "validation to 0", "1 image", "cat 1", "1 to test"):
         train_and_validation_by_class(found, 0.2)
-    train, held = train_and_validation_by_class(found, 0.0)
-    assert (len(train), len(held)) == (len(found.items("train")), 0)
+    assert [len(part) for part in train_and_validation_by_class(found, 0.0)] == [1, 0]
+
+
+def test_a_class_that_is_held_back_whole_is_told(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, {"cat": 2, "dog": 2})
+    found = open_classified(tmp_path)
+    (kept,), (held,) = train_and_validation_by_class(found, 0.2)
+    assert_names(*say_untrained(found, [kept]), found.classes[held.label or 0], "cat 1", "dog 1")
+    assert say_untrained(found, [kept, held]) == ()
 
 
 def test_class_folders_beside_other_things_are_found_one_folder_deeper(tmp_path: Path) -> None:
