@@ -11,8 +11,10 @@ from PIL import Image
 
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
+from core.inference.checkpoints import Checkpoint, read_checkpoint
 from core.paths import PROJECT
 from core.ui.translation_demo import EMPTY
+from tests.inference.untrained import record_untrained
 from tests.pages.opened_pages import numbers
 from tests.ui.all_tabs import ask
 
@@ -21,7 +23,7 @@ BLOTS = find_experiment("blots")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     folder = tmp_path_factory.mktemp("checkpoint")
     small = {"width": 4, "levels": 3, "judge_width": 4, "precision": "fp32", "memory_format": "contiguous"}
     config = BLOTS.config(arm="pix2pix", changes=small)
@@ -29,7 +31,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     network: Any = BLOTS.set_up(config).build_network()
     parts = {"generator": network.generator, "discriminator": network.discriminator}
     save_checkpoint(folder, parts, {"experiment": "blots", "config": config.as_values()})
-    return str(folder)
+    return read_checkpoint("small", folder)
+
+
+@pytest.fixture
+def model(home: Path, weights: Checkpoint) -> str:
+    """A run with these weights, by its id: the widgets open no folder."""
+    return record_untrained(weights)
 
 
 @pytest.fixture
@@ -64,12 +72,17 @@ def test_a_model_of_another_kind_is_one_sentence(
 
 
 @pytest.fixture
-def checkpoint_of_vessels(tmp_path: Path) -> str:
+def checkpoint_of_vessels(home: Path, tmp_path: Path) -> str:
     vessels = find_experiment("vessels")
     config = vessels.config()
     card = {"experiment": "vessels", "config": config.as_values()}
     save_checkpoint(tmp_path, {"network": vessels.set_up(config).build_network()}, card)
-    return str(tmp_path)
+    return record_untrained(read_checkpoint("vessels", tmp_path))
+
+
+def test_a_folder_is_no_model(demo: gr.Blocks, templates: list[str], weights: Checkpoint) -> None:
+    with pytest.raises(gr.Error, match=re.escape(str(weights.folder))):
+        ask(demo, "blots", *templates, str(weights.folder), 2)
 
 
 def test_the_function_of_the_api_says_what_it_takes(demo: gr.Blocks) -> None:
