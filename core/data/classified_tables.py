@@ -148,7 +148,7 @@ def _unnamed(table: LabelTable, index: PictureIndex) -> list[Path]:
 
 def _say_unnamed(table: LabelTable, index: PictureIndex, unnamed: Sequence[Path]) -> list[str]:
     names = [index.names[path] for path in unnamed]
-    return [say_left_out(names, f"that {table.path.name} does not name", of=len(index.names))] if names else []
+    return [say_left_out(names, f"not named in {table.path.name}", of=len(index.names))] if names else []
 
 
 def _read_beside(path: Path, place: Path | None) -> tuple[LabelTable, PictureIndex] | None:

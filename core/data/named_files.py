@@ -45,7 +45,7 @@ def find_named_files(folder: Path) -> FoundClasses | None:
     splits = {split: [each for each in pictures if each.word] for split, pictures in splits.items()}
     notes = (f"{len(unknown)} pictures have no label; they are predicted, not scored.",) * bool(unknown)
     if SINGLE in splits and (deeper := [path for each in visible_folders(folder) for path in visible_pictures(each)]):
-        notes = (*notes, say_left_out(below(deeper, folder), "in folders beside those whose names tell the class"))
+        notes = (*notes, say_left_out(below(deeper, folder), "in folders beside images whose names tell the class"))
     splits = {split: pictures for split, pictures in (splits | {"unlabelled": unknown}).items() if pictures}
     return FoundClasses("named files", splits, notes, _named_numbers(folder, splits))
 

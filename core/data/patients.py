@@ -12,8 +12,10 @@ NAMED = re.compile(
     r"[ _-]?\d+)", re.IGNORECASE,
 )  # fmt: skip
 """``patient012_a``, ``scan_sub-03_run-1``, ``Case 7 (2)``, ``p3_1``."""
-EYE = re.compile(r"(.+?)[\s_-]*(?<![^\W\d_])(left|right|od|os|l|r)(?:[\s_-]*eye)?", re.IGNORECASE)
+EYE = re.compile(r"(?P<person>.+?)[\s_-]*(?<![^\W\d_])(?P<side>left|right|od|os|l|r)(?:[\s_-]*eye)?", re.IGNORECASE)
 """``10_left``, ``10_right``; ``017OD``."""
+EYE_FIRST = re.compile(r"(?P<side>left|right|od|os|l|r)[\s_-]*(?P<person>\d.*)", re.IGNORECASE)
+"""``OD_12``, ``OS_12``."""
 
 
 def find_patient(stem: str) -> str:
@@ -55,9 +57,9 @@ def _by_folder(name: str) -> str:
 
 def _eyes(stems: Iterable[str]) -> Mapping[str, str]:
     """Return the person by file name, where at least one name occurs with both eyes."""
-    found = {stem: match for stem in set(stems) if (match := EYE.fullmatch(stem))}
+    found = {stem: match for stem in set(stems) if (match := EYE.fullmatch(stem) or EYE_FIRST.fullmatch(stem))}
     sides = defaultdict[str, set[str]](set)
     for match in found.values():
-        sides[match[1].casefold()].add(match[2].lower()[0])
+        sides[match["person"].casefold()].add(match["side"].lower())
     pairs = Counter(len(each) > 1 for each in sides.values())
-    return {stem: match[1] for stem, match in found.items()} if pairs[True] else {}
+    return {stem: match["person"] for stem, match in found.items()} if pairs[True] else {}

@@ -17,9 +17,15 @@ def test_a_patient_is_read_from_many_kinds_of_names(stem: str, patient: str) -> 
     assert find_patient(stem) == patient
 
 
-def test_both_eyes_are_one_persons(tmp_path: Path) -> None:
-    names = [f"{grade}/{number}_{side}.jpeg" for number in range(4) for grade, side in ((0, "left"), (2, "right"))]
-    assert find_groups(names) == {name: name[2:].split("_")[0] for name in names}
+@pytest.mark.parametrize("pattern", ["{number}_{side}", "{number}-{side} eye", "{side}_{number}", "{number}{side}"])
+@pytest.mark.parametrize("sides", [("left", "right"), ("OD", "OS"), ("L", "R")])
+def test_both_eyes_are_one_persons(pattern: str, sides: tuple[str, str]) -> None:
+    names = {
+        f"{grade}/{pattern.format(number=number, side=side)}.jpeg": str(number)
+        for number in range(4)
+        for grade, side in enumerate(sides)
+    }
+    assert find_groups(list(names)) == names
     assert find_groups(["0/1_left.png", "0/2_left.png"]) == {}
 
 
