@@ -8,6 +8,7 @@ missing heartbeat and its vanished process.
 import json
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -24,8 +25,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import GET_METRIC_HISTORY_MAX_RESULTS
 from mlflow.tracking import MlflowClient
 from mlflow.utils.search_utils import SearchUtils
+from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import UserError
+from core.errors import UserError, say_environment
 from core.paths import home, locked_file, logs_folder
 from core.runs.causes import say_cause, say_killed
 from core.runs.embedded import embedded_uri, has_tables, let_readers_and_writers_be, prepare_home, refuse_loss
@@ -67,15 +69,21 @@ class RunStore:
         self._inode = 0
         if self._database:
             with locked_file(home() / "mlflow.lock"):  # two processes that both make the tables spoil them
-                refuse_loss(self._database)
-                let_readers_and_writers_be(self._database)
-                self._client = MlflowClient(tracking_uri=self.uri)
-                self._client.search_experiments(max_results=1)
-                if not has_tables(self._database):  # this process holds one open that was deleted
-                    raise self._gone()
-                self._inode = self._database.stat().st_ino
+                self._open(self._database)
         else:
             self._client = MlflowClient(tracking_uri=self.uri)
+
+    def _open(self, database: Path) -> None:
+        refuse_loss(database)
+        try:
+            let_readers_and_writers_be(database)
+            self._client = MlflowClient(tracking_uri=self.uri)
+            self._client.search_experiments(max_results=1)
+            if not has_tables(database):  # this process holds one open that was deleted
+                raise self._gone()
+        except (sqlite3.Error, SQLAlchemyError, MlflowException) as error:
+            raise UserError(say_environment(error)) from error
+        self._inode = database.stat().st_ino
 
     def _check_there(self) -> None:
         """See to it that the store is still the one that was opened: SQLite goes on with a deleted file.

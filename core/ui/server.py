@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -64,18 +64,28 @@ class LazyGradio:
         if not ready.done() and _is_page(scope):
             await HTMLResponse(WAITING, headers={"Cache-Control": "no-store"})(scope, receive, send)
             return
-        if not ready.done() and scope["type"] == "http" and scope["path"].endswith(ASKED_FIRST):
-            send = await _breathe(ready, send)
+        closing = asyncio.ensure_future(self._closing.wait())
         try:
-            app = await asyncio.shield(ready)
-        except Exception:
+            if not ready.done() and scope["type"] == "http" and scope["path"].endswith(ASKED_FIRST):
+                send = await _breathe(ready, closing, send)
+            await asyncio.wait((ready, closing), return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                return  # the server ends
+            await self._serve(ready, closing, scope, receive, send)
+        finally:
+            closing.cancel()
+
+    async def _serve(
+        self, ready: "asyncio.Future[Starlette]", closing: "asyncio.Future[Any]", scope: Scope, receive: Receive,
+        send: Send,
+    ) -> None:  # fmt: skip
+        """Let the demos answer, until they have or the server ends."""
+        if ready.exception():
             self._app = None  # the next request tries again
-            raise
-        serving, closing = asyncio.ensure_future(app(scope, receive, send)), asyncio.ensure_future(self._closing.wait())
+        serving = asyncio.ensure_future(ready.result()(scope, receive, send))
         try:
             await asyncio.wait((serving, closing), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            closing.cancel()
             open_still = serving.cancel()
         if not open_still:
             await serving
@@ -99,7 +109,10 @@ class LazyGradio:
             closing.set()
             self._closing.set()
             if self._life is not None:
-                await self._life
+                if self._app is not None and not self._app.done():
+                    self._life.cancel()  # what is still being loaded is not waited for
+                with suppress(asyncio.CancelledError):
+                    await self._life
 
     def _listen_for_the_end(self) -> None:
         """Close open streams as soon as the server is told to end.
@@ -132,7 +145,7 @@ class LazyGradio:
         Without it the pages of Gradio load and every queued call hangs for ever.
         """
         try:
-            app = await asyncio.to_thread(self._build)
+            app = await _in_background(self._build)
             async with app.router.lifespan_context(app):
                 ready.set_result(app)
                 await self._closing.wait()
@@ -142,7 +155,29 @@ class LazyGradio:
             ready.set_exception(error)
 
 
-async def _breathe(ready: "asyncio.Future[Starlette]", send: Send) -> Send:
+def _in_background(act: Callable[[], Starlette]) -> "asyncio.Future[Starlette]":
+    """Call in a thread for which the end of the process does not wait."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[Starlette] = loop.create_future()
+
+    def tell(set_outcome: Callable[[Any], None], outcome: Any) -> None:
+        if not ready.done():
+            set_outcome(outcome)
+
+    def run() -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            try:
+                app = act()
+            except Exception as error:
+                loop.call_soon_threadsafe(tell, ready.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(tell, ready.set_result, app)
+
+    threading.Thread(target=run, name="demos", daemon=True).start()
+    return ready
+
+
+async def _breathe(ready: "asyncio.Future[Starlette]", closing: "asyncio.Future[Any]", send: Send) -> Send:
     """Begin an answer in JSON and send spaces until the demos are there; return where the rest of it goes."""
     headers = [
         (b"content-type", b"application/json"),
@@ -150,9 +185,9 @@ async def _breathe(ready: "asyncio.Future[Starlette]", send: Send) -> Send:
         (b"cache-control", b"no-store"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    while not ready.done():
+    while not ready.done() and not closing.done():
         await send({"type": "http.response.body", "body": b" ", "more_body": True})
-        await asyncio.wait((ready,), timeout=BREATH)
+        await asyncio.wait((ready, closing), timeout=BREATH, return_when=asyncio.FIRST_COMPLETED)
 
     async def send_rest(message: Message) -> None:
         if message["type"] != "http.response.start":

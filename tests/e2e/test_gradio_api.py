@@ -3,8 +3,10 @@
 import asyncio
 import json
 import re
+import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import pytest
@@ -112,9 +114,26 @@ def test_a_program_that_asks_first_gets_signs_of_life_and_then_whole_json(monkey
         scope = {"type": "http", "method": "GET", "path": "/config", "headers": [], "query_string": b""}
         await LazyGradio(build)(scope, receive, send)
 
-    asyncio.run(ask())
+    with ThreadPoolExecutor(1) as own:  # a browser test may have left a loop in this thread
+        own.submit(asyncio.run, ask()).result()
     starts = [each for each in sent if each["type"] == "http.response.start"]
     assert [each["status"] for each in starts] == [200]
     bodies = [each["body"] for each in sent if each["type"] == "http.response.body"]
     assert bodies.count(b" ") > 3, "most programs give up after five seconds of silence"
     assert json.loads(b"".join(bodies)) == {"version": "7"}
+
+
+def test_a_server_that_ends_while_it_loads_the_demos_does_not_wait_for_them() -> None:
+    going_on = threading.Event()
+
+    def build() -> Starlette:
+        going_on.wait(60)
+        return small_app([], [])
+
+    lazy = LazyGradio(build)
+    app = Starlette(routes=[Mount("/gradio", lazy)], lifespan=lazy.lifespan)
+    start = time.monotonic()
+    with TestClient(app) as client:
+        assert client.get("/gradio/", headers={"Accept": "text/html"}).text == WAITING
+    going_on.set()
+    assert time.monotonic() - start < 10

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from core.runs.run import KILLED
 from core.runs.store import RunStore
 from tests.e2e.named_files import ask_for, named_paths
 from tests.e2e.serving import Server
@@ -25,5 +26,6 @@ def test_no_file_of_the_machine_is_read_and_others_are_answered_meanwhile(
         assert list(ask_for(f"{server.url}/gradio", path))[-1] == "error", name
         assert httpx.get(f"{server.url}/_stcore/health", timeout=5).status_code == 200, name
     run = store.create("vessels", {"arm": "unet", "recipe": "quick", "seed": 0, "data": "synthetic", "epochs": 1})
+    store.claim(run.id)  # so that nobody starts it, and it has no log
     assert run.short_id in httpx.get(f"{server.url}/files/log/{run.id}", timeout=20).text, "the store is still seen"
-    store.request_stop(run.id)
+    store.finish(run.id, KILLED, "It was only to be seen.")

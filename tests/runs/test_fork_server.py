@@ -110,6 +110,7 @@ def test_how_a_forked_worker_ended_is_known(store: RunStore, drive: Path) -> Non
     assert not worker.is_running()
 
 
+@pytest.mark.exhaustive
 def test_an_idle_server_ends_and_takes_its_socket_along(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEA_FORK_MINUTES", "0.02")
     warm_up()
@@ -118,6 +119,7 @@ def test_an_idle_server_ends_and_takes_its_socket_along(runtime: Path, monkeypat
     assert (runtime / "log").read_text() == ""
 
 
+@pytest.mark.exhaustive
 def test_one_whose_libraries_would_load_otherwise_takes_the_place_of_the_one_there(
     runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def test_a_server_that_does_not_answer_costs_patience_and_no_run(
         assert fork_worker(["work", "x"], worker_environment(), output=log, note=tmp_path / "exit") is None
 
 
+@pytest.mark.exhaustive
 def test_a_request_whose_client_has_gone_is_not_served(
     runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

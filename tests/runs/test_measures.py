@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from core.runs.measures import (
     picture_of,
     say_milliseconds,
 )
+from core.runs.store import RunStore
+from core.studies.costs import costs_of
 from tests.synthetic_sets import SyntheticSets
 
 PROCESSOR = Compute("cpu", "fp32", "contiguous")
@@ -124,3 +128,25 @@ def test_the_picture_that_is_timed_is_a_held_back_one_or_a_plain_one(
     gone = experiment.set_up(experiment.config(recipe="quick", data=str(tmp_path / "gone")), setup.traits)
     _, plain = picture_of(gone, task, network)
     assert plain.shape[:2] == images.shape[:2]
+
+
+def test_a_time_taken_while_the_machine_was_busy_says_so_and_stands_beside_no_other(store: RunStore) -> None:
+    alone, beside = (Latency((5.0,), PROCESSOR, (3, 8, 8), others) for others in (0.01, 0.6))
+    assert (alone.is_fair, beside.is_fair) == (True, False)
+    assert "60 %" in beside.say()
+    assert "%" not in alone.say()
+    run = store.create("vessels", find_experiment("vessels").config(recipe="quick").as_values())
+    for fair, known in (("False", False), ("True", True)):
+        store.add_facts(run.id, {"latency": "5.0", "latency_fair": fair})
+        assert ("latency" in costs_of(store, store.get(run.id))) is known
+
+
+def test_what_others_take_of_the_machine_is_measured() -> None:
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(psutil.cpu_count() or 1)]
+    try:
+        found = measure_latency(_Slow(), torch.zeros(1, 3, 8, 6), PROCESSOR, seconds=0.5)
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()
+    assert not found.is_fair

@@ -11,7 +11,7 @@ from core.engine.task import SamplePicture
 from core.experiments import find_experiment
 from core.runs import recorder as recorder_module
 from core.runs.recorder import StoreRecorder
-from core.runs.run import Orders, Progress
+from core.runs.run import KILLED, Orders, Progress
 from core.runs.store import RunStore
 
 SLOW, BEAT, ACT = 0.15, 0.5, 0.4
@@ -89,3 +89,19 @@ def test_what_an_attempt_that_died_had_not_sent_is_sent_by_the_next(slow: SlowSt
     with StoreRecorder(slow, run.id):
         pass
     assert slow.sent == {"pictures": 1}
+
+
+def test_the_minutes_of_a_public_server_are_those_of_all_attempts(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.create("vessels", find_experiment("vessels").config(recipe="quick").as_values())
+    for _ in range(2):
+        store.claim(run.id)
+        store.start(run.id)
+        time.sleep(0.2)
+        store.finish(run.id, KILLED, "stopped")
+        store.reopen(run.id)
+    told: list[float] = []
+    monkeypatch.setattr(recorder_module, "time_is_up", lambda seconds: bool(told.append(seconds)))
+    StoreRecorder(store, run.id).stop_requested()
+    assert 0.4 <= told[0] < 1

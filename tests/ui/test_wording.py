@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from core.ui.wording import say_data, say_duration, say_left, say_number, say_size, say_value
+from core.ui.wording import as_text, say_data, say_duration, say_left, say_number, say_size, say_value
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,26 @@ def test_values_read_as_they_are_typed() -> None:
 
 def test_bytes_are_said_in_the_unit_that_is_read_best() -> None:
     assert [say_size(each) for each in (2048, 3 << 20, 5 << 29)] == ["2 KiB", "3.0 MiB", "2.5 GiB"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "![a](http://b.example/c.png)",
+        "[a](http://b.example)",
+        "`![a](u)`",
+        "``![a](u)``",
+        "`a``![a](u)`",
+        "# head",
+        "<b>",
+        "a_b_c *d*",
+        ":red[x]",
+        "`![a](u)",
+    ],
+)
+def test_what_somebody_typed_stays_text(given: str) -> None:
+    shown = as_text(f"The run {given!r} is not known; `python -m core runs` lists them.")
+    outside = re.sub(r"(?<!`)`[^`]+`(?!`)", "", shown)
+    assert not re.search(r"(?<!\\)[\[\]<>*#]", outside)
+    assert as_text("`python -m core runs` lists them.") == "`python -m core runs` lists them."
+    assert len(as_text("a" * 100_000)) < 2000
