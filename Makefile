@@ -23,7 +23,7 @@ test-all: check
 check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --num-workers 2
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

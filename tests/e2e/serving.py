@@ -24,7 +24,8 @@ from core.runs.store import RunStore
 
 PATIENCE = 240.0
 """Seconds: a busy machine with two cores starts a server or a worker slowly."""
-POLL = 0.1
+POLL = 0.3
+"""Seconds: to look into the store takes time that the server and its workers need."""
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
