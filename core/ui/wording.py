@@ -36,7 +36,7 @@ ICONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-MARKS = re.compile(r"([\\*_\[\]<>~$#|])")
+MARKS = re.compile(r"([\\*_\[\]<>~$#|@]|:(?=//)|(?<=www)\.)")
 """What Markdown, as Streamlit reads it, makes something else of."""
 
 
@@ -47,7 +47,7 @@ def as_text(words: object) -> str:
     a picture of another server's, or a heading.
 
     >>> as_text("![a](http://b) in `c_d`")
-    '!\\[a\\](http://b) in `c_d`'
+    '!\\[a\\](http\\://b) in `c_d`'
     """
     words = brief(str(words))
     parts = words.split("`")

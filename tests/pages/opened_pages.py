@@ -62,7 +62,7 @@ def texts(app: AppTest) -> str:
 
 def shown(words: object) -> str:
     """Return what a visitor reads where Markdown keeps a letter from meaning something."""
-    return re.sub(r"\\([\\*_\[\]<>~$#|])", r"\1", str(words))
+    return re.sub(r"\\([\\*_\[\]<>~$#|@:.])", r"\1", str(words))
 
 
 def numbers(text: object) -> list[float]:
