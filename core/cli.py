@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+MOST_PORT = 65_535
 MOST_DRAWN = 1_000_000
 """More synthetic pictures than this at once are a mistake."""
 
@@ -84,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("slug", metavar="SLUG", help="experiment, e.g. vessels")
         sub.add_argument("--arm", default="", help="which answer to the experiment's question")
         sub.add_argument("--recipe", default="", help="named set of knob values")
-        sub.add_argument("--data", default="", help="name of a data set, or a folder")
+        sub.add_argument("--data", help="name of a data set, or a folder")
         sub.add_argument("--seed", default="0", help="start of every random choice")
         sub.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="change a knob of the recipe")
         with_json(sub)
@@ -93,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_compare_command(command, with_json)
     evaluate = command("evaluate", evaluate_checkpoint, "Score a run or checkpoint on a split.")
     evaluate.add_argument("source", metavar="RUN|CHECKPOINT")
-    evaluate.add_argument("--data", default="", help="name or folder; the data it was trained on by default")
+    evaluate.add_argument("--data", help="name or folder; the data it was trained on by default")
     evaluate.add_argument("--split", default="test", help="test, train, or val: what the run held back")
     with_json(evaluate)
     predict = command("predict", predict_pictures, "Show what a run or checkpoint makes of pictures.")
@@ -123,7 +124,7 @@ def _add_data_commands(data: argparse.ArgumentParser) -> None:
     place = kinds.add_parser("place", help="Say how many pictures there are, how unlike ImageNet's, and whether the "
                                            "test pictures come from elsewhere.")  # fmt: skip
     place.add_argument("slug", metavar="SLUG")
-    place.add_argument("--data", default="", help="name of a data set, or a folder")
+    place.add_argument("--data", help="name of a data set, or a folder")
     place.add_argument("--json", action="store_true")
     place.set_defaults(run=place_data)
 
@@ -240,7 +241,7 @@ def _find(source: str) -> "tuple[Checkpoint, Run | None]":
 def evaluate_checkpoint(options: argparse.Namespace) -> int:
     """Score a checkpoint; what a run reaches on its own data is kept."""
     checkpoint, run = _find(options.source)
-    found = _evaluate(checkpoint, run, options.data, options.split)
+    found = _evaluate(checkpoint, run, place_of_data(options.data), options.split)
     if options.json:
         return print_json({"checkpoint": checkpoint.name, "split": options.split} | found.as_json())
     print(f"{checkpoint.name} on {len(found.per_picture)} pictures of {options.split}, {found.seconds:.1f} s")
@@ -254,7 +255,7 @@ def _evaluate(checkpoint: "Checkpoint", run: "Run | None", data: str, split: str
     from core.inference.evaluation import evaluate
 
     if run is None or data or not run.best_epoch:
-        return evaluate(checkpoint, data=place_of_data(data), split=split)
+        return evaluate(checkpoint, data=data, split=split)
     from core.inference.scores import evaluate_run, kept_evaluation
     from core.runs.store import RunStore
 
@@ -363,6 +364,8 @@ def serve_pages(options: argparse.Namespace) -> int:
 
     from core.paths import PROJECT
 
+    if not 1 <= options.port <= MOST_PORT:
+        raise UserError(f"port was given as {options.port}; a whole number from 1 to {MOST_PORT} is allowed.")
     words = ["-m", "streamlit", "run", str(PROJECT / "streamlit_app.py"), "--server.port", str(options.port)]
     return subprocess.call([sys.executable, *words], cwd=PROJECT)
 

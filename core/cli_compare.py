@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.cli_runs import pair, place_of_data, print_json
 from core.errors import UserError
+from core.paths import as_path
 from core.runs.fork_client import warm_up
 
 if TYPE_CHECKING:
@@ -31,10 +32,8 @@ def add_compare_command(
     with_json(sub)
     study = command("study", make_study, "Train the sides of a question with several seeds, and say what comes of it.")
     study.add_argument("template", metavar="TEMPLATE|STUDY", help="what to ask, or a study that is there; or list")
-    study.add_argument(
-        "--seeds", type=int, default=0, metavar="N", help="of every side; so many more of one that is there"
-    )
-    study.add_argument("--data", default="", help="name of a data set, or a folder")
+    study.add_argument("--seeds", type=int, metavar="N", help="of every side; so many more of one that is there")
+    study.add_argument("--data", help="name of a data set, or a folder")
     study.add_argument("--recipe", default="", help="from which the sides start")
     study.add_argument(
         "--share", type=float, action="append", default=[], metavar="P", help="part of the training pictures"
@@ -76,9 +75,7 @@ def _print_conclusion(store: "RunStore", subject: "Subject", options: argparse.N
         return score(store, run, split).rows
 
     split, sides = subject.split, subject.sides
-    for path in filter(None, (options.csv, options.html)):
-        if not Path(path).absolute().parent.is_dir():
-            raise UserError(f"{path} cannot be written: there is no such folder; make it first.")
+    refuse_nowhere(options.csv, options.html)
     if options.csv:
         with Path(options.csv).open("w", newline="", encoding="utf-8") as file:
             write_curves(store, [(side.name, run) for side in sides for run in side.runs], file)
@@ -98,6 +95,17 @@ def _print_conclusion(store: "RunStore", subject: "Subject", options: argparse.N
     return 0
 
 
+def refuse_nowhere(*paths: str) -> None:
+    """Refuse files that could not be written, before anything is trained for them.
+
+    Raises:
+        UserError: If the folder of one is not there.
+    """
+    for path in filter(None, paths):
+        if not as_path(path).absolute().parent.is_dir():
+            raise UserError(f"{path} cannot be written: there is no such folder; make it first.")
+
+
 def make_study(options: argparse.Namespace) -> int:
     """Launch a study, or show and extend one that is there."""
     from core.runs.store import RunStore
@@ -105,9 +113,10 @@ def make_study(options: argparse.Namespace) -> int:
     from core.studies.subject import subject_of_study
     from core.studies.templates import find_template
 
-    if not 0 <= options.seeds <= MOST_RUNS:
+    if options.seeds is not None and not 1 <= options.seeds <= MOST_RUNS:
         raise UserError(f"seeds was given as {options.seeds}; a whole number from 1 to {MOST_RUNS} is allowed.")
     store = RunStore()
+    refuse_nowhere(options.csv, options.html)
     if options.template == "list":
         return _list_studies(studies(store.runs()), options)
     if re.search(r"-[0-9a-f]{8}$", options.template):

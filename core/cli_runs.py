@@ -63,9 +63,17 @@ def _finite(value: Any) -> Any:
     return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def place_of_data(data: str) -> str:
-    """Return a folder as an absolute path, which the worker understands wherever it runs; names stay."""
-    return str(as_path(data).resolve()) if data and as_path(data).is_dir() else data
+def place_of_data(data: str | None) -> str:
+    """Return a folder as an absolute path, which the worker understands wherever it runs; names stay.
+
+    Raises:
+        UserError: If nothing was given after the option, as where a variable of a shell is not set.
+    """
+    if data is None:
+        return ""
+    if not data.strip():
+        raise UserError("--data was given without a name or a folder; leave it out for the usual data.")
+    return str(as_path(data).resolve()) if as_path(data).is_dir() else data
 
 
 def pair(text: str) -> tuple[str, str]:

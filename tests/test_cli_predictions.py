@@ -16,6 +16,7 @@ from core.cli import main
 from core.cli_runs import print_json
 from core.engine.checkpoint import WEIGHTS
 from core.inference.classification import ClassificationPredictor
+from core.runs.store import RunStore
 from tests.inference.untrained import untrained
 
 Told = pytest.CaptureFixture[str]
@@ -131,3 +132,20 @@ def test_what_is_no_number_is_null_in_every_document(capsys: Told) -> None:
     print_json(numbers)
     told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert told == {"nan": None, "rows": [[1.5, None], {"low": None}], "count": 3, "ok": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["train", "vessels", "--data="], "--data"), (["evaluate", "vessels/chase", "--data", " "], "--data"),
+        (["study", "pets-encoders", "--data="], "--data"), (["study", "pets-encoders", "--seeds", "0"], "0"),
+        (["study", "pets-encoders", "--html", "/nowhere/x.html"], "/nowhere/x.html"),
+        (["serve", "--port", "99999999"], "99999999"), (["serve", "--port", "0"], "0"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused_before_anything_starts(
+    words: list[str], named: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert named in capsys.readouterr().err
+    assert RunStore().runs() == []

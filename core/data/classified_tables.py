@@ -125,6 +125,11 @@ def _with_several(table: LabelTable, labels: Mapping[str, str]) -> list[str]:
 def _by_split(table: LabelTable, index: PictureIndex, pictures: list[FoundPicture]) -> dict[str, list[FoundPicture]]:
     """Divide pictures by the table's column that says the split, or by the split folders that they lie in."""
     told = table.told(table.columns.split)
+    strange = sorted({word for word in told.values() if split_of(word) is None})
+    if strange and len(strange) < len(set(told.values())):
+        raise UserError(
+            f"{table.path.name} gives the splits {', '.join(strange)} beside others; call them train, val and test."
+        )
     by_path = {index.find(name): split_of(word) for name, word in told.items()}
     splits = [by_path.get(each.image) for each in pictures] if told else []
     if not splits or None in splits:

@@ -5,6 +5,7 @@ import io
 import re
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,9 +94,9 @@ def read_label_table(path: Path, is_picture: IsPicture | None = None) -> LabelTa
     text = _read(path)
     opening = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
     body = text[opening.end() :] if opening else text
-    delimiter = opening[1] if opening else max(",;\t", key=body.partition("\n")[0].count)
+    delimiter = opening[1] if opening else _separator(body)
     try:
-        rows = [tuple(row) for row in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter) if any(row)]
+        rows = _rows(body, delimiter)
     except csv.Error:
         raise UserError(_no_csv(path)) from None
     columns = find_columns(rows, is_picture) if rows else None
@@ -104,6 +105,25 @@ def read_label_table(path: Path, is_picture: IsPicture | None = None) -> LabelTa
     newline = "\r\n" if "\r\n" in text else "\n"
     header = rows.pop(0) if columns.has_header else ()
     return LabelTable(path, header, tuple(rows), columns, delimiter, newline, opening[0] if opening else "")
+
+
+def _rows(body: str, delimiter: str) -> list[tuple[str, ...]]:
+    return [tuple(row) for row in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter) if any(row)]
+
+
+def _separator(body: str) -> str:
+    """Return what separates cells: what gives all rows equally many, else what the first line holds most of.
+
+    A quoted cell may hold any of them.
+    """
+    widths: dict[str, set[int]] = {}
+    for each in ",;\t":
+        with suppress(csv.Error):
+            widths[each] = {len(row) for row in _rows(body, each)}
+    even = {each: min(found) for each, found in widths.items() if len(found) == 1 and min(found) > 1}
+    if even:
+        return max(even, key=even.__getitem__)
+    return max(",;\t", key=body.partition("\n")[0].count)
 
 
 def write_predictions_csv(path: Path, template_csv: Path, predictions: Mapping[str, int | str]) -> None:

@@ -20,6 +20,8 @@ AT_MOST = 200
 IGNORED = 255
 FEWEST_THINGS = 3
 """From so many masks on, light ones that all fill their frames are taken for backgrounds of dark things."""
+LIGHT_FRAME = 0.9
+"""Part of the outermost pixels that is light in all masks of dark things, however large these are."""
 LEAST_CONTRAST = 25
 """Of 255, by which the brightest channels of two colours must differ for one of them to be the brighter."""
 REMEDY = (
@@ -178,6 +180,7 @@ def _by_greys(looked: LookedAt) -> FoundRule:
     if set(values) <= {0, 1, IGNORED} and 1 in values and not tally.lossy:
         if IGNORED not in values:
             return FoundRule(MaskRule("values"))
+        _refuse_two_ways(looked)
         return FoundRule(MaskRule("values", ignored=IGNORED), (_say_ignored(looked, 1),))
     if further := find_further_levels(tally):
         held = [values[0], *further, values[-1]] if tally.lossy else values
@@ -186,6 +189,18 @@ def _by_greys(looked: LookedAt) -> FoundRule:
     if (tally.lossy or len(values) > FEW) and look_like_photographs(looked.masks, low, high):
         raise UserError(f"The masks hold many shades or hues, as photographs do ({looked.say()}): {REMEDY}.")
     return FoundRule(MaskRule(cut=(low + high) / 2, levels=(low, high)))
+
+
+def _refuse_two_ways(looked: LookedAt) -> None:
+    """Refuse masks of which some hold 0 and 1, others 0 and 255, none all three: 255 is then no pixel left open."""
+    held = [set(np.unique(each.brightness()).tolist()) for each in looked.masks]
+    if any({1, IGNORED} <= values for values in held):
+        return
+    large = [name for name, values in zip(looked.names, held, strict=True) if IGNORED in values]
+    raise UserError(
+        f"Some masks hold 0 and 1, others 0 and 255 ({looked.say()}), so it is not plain what 255 means; write all of "
+        f"them alike. With 255: {name_some(large)}."
+    )
 
 
 def _say_ignored(looked: LookedAt, foreground: int) -> str:
@@ -200,16 +215,17 @@ def _refuse_values(looked: LookedAt, values: Sequence[float], what: str) -> str:
 
 
 def _invert(found: FoundRule, looked: LookedAt, *, thin: bool) -> FoundRule:
-    """Return the rule the other way round where all masks are more than half light."""
+    """Return the rule the other way round where all masks are more than half light, or have a light frame."""
     if found.rule.source in {"alpha", "palette"}:
         return found
     read = [found.rule.read(each, name) for each, name in zip(looked.masks, looked.names, strict=True)]
     shares = [float(on[known].mean()) for on, known in read if known is None or known.any()]
-    if not shares or min(shares) <= 0.5 or min(shares) == 1:
+    frames = [_frame_share(on) for on, _ in read]
+    framed = not thin and len(shares) >= FEWEST_THINGS and min(frames) >= LIGHT_FRAME
+    if not shares or min(shares) == 1 or (min(shares) <= 0.5 and not framed):
         if thin:
             _refuse_both_ways(looked, shares)
         return found
-    frames = [_frame_share(on) for on, _ in read]
     if not thin and (len(shares) < FEWEST_THINGS or min(frames) < 0.6):
         return found
     rule = found.rule

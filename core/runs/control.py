@@ -97,6 +97,8 @@ def extend(store: RunStore, run_id: str, epochs: int) -> Run:
 def say_consequence(run: Run, epochs: int) -> str:
     """Say what prolonging a run by so many epochs does to its learning rate."""
     schedule, total = run.config.get("schedule"), int(run.config.get("epochs", 0)) + epochs
+    if not run.progress.step:
+        return f"Nothing has been trained yet, so this is a training of {total} epochs from the start."
     if schedule == "one-cycle":
         return (
             f"Its learning rate rises and falls once over the whole training: from here it follows the cycle of "

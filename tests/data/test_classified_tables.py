@@ -163,3 +163,14 @@ def test_a_table_without_a_class_is_named_where_nothing_else_tells_one(tmp_path:
     write_table(tmp_path / "people.csv", rows, "filename,bmi")
     with refuses("people.csv", "10 images"):
         open_classified(tmp_path)
+
+
+def test_a_split_of_an_unknown_name_is_refused_and_not_replaced_by_another(tmp_path: Path) -> None:
+    words = ["Training"] * 6 + ["Hold-out-of-it"] * 4
+    rows = [
+        (f"{name}.png", "ant" if number % 2 else "bee", words[number])
+        for number, name in enumerate(_pictures(tmp_path))
+    ]
+    write_table(tmp_path / "labels.csv", rows, "image,label,split")
+    with refuses("Hold-out-of-it"):
+        open_classified(tmp_path)

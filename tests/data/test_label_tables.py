@@ -88,3 +88,14 @@ def test_pictures_are_found_by_any_end_of_their_path_that_is_theirs_alone(tmp_pa
         "a/x.png": paths[0], "x.png": None, "b/x": paths[1], "x": None, "b\\y.jpg": paths[2], "./y.jpg": paths[3],
         "y": None, "z.v1": paths[4], "../y.jpg": None, "": None, "/": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_quoted_cells_do_not_decide_what_separates(tmp_path: Path, delimiter: str) -> None:
+    rows = [('"image, file;\tname"', "label"), ("a.png", '"cat, black; old"'), ("b.png", "dog")]
+    table = read_label_table(
+        _write(tmp_path / "t.csv", "\n".join(delimiter.join(row) for row in rows)),
+        lambda name: name in ("a.png", "b.png"),
+    )
+    assert table is not None
+    assert table.labels() == {"a.png": "cat, black; old", "b.png": "dog"}

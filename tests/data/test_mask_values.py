@@ -301,3 +301,27 @@ def test_a_changed_mask_is_looked_at_again(tmp_path: Path) -> None:
 
 def test_no_masks_have_the_plain_rule() -> None:
     assert find_mask_rule([]).rule == MaskRule()
+
+
+def test_masks_written_in_two_ways_are_refused_and_not_taken_for_pixels_left_open(tmp_path: Path) -> None:
+    paths = _write(tmp_path, lambda truth: truth.astype(np.uint8))
+    for path in paths[3:]:
+        Image.fromarray(255 * np.asarray(Image.open(path))).save(path)
+    with refuses(paths[3].name, "255"):
+        find_mask_rule(paths)
+    Image.fromarray(np.where(np.arange(40)[:, None] < 9, 255, np.eye(40, dtype=np.uint8))).save(paths[4])
+    assert find_mask_rule(paths).rule.ignored == 255, "a mask that holds both tells what 255 is"
+
+
+def test_dark_things_on_light_are_known_by_the_frame_however_large_they_are(tmp_path: Path) -> None:
+    paths = []
+    for number in range(4):
+        large = np.zeros((60, 60), bool)
+        large[4 + number : 56, 3:57] = True
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(np.where(large, 0, 255).astype(np.uint8)).save(paths[-1])
+    found = find_mask_rule(paths)
+    on, _ = read_set_mask(paths[0], found.rule)
+    assert on[30, 30]
+    assert not on[0, 0]
+    assert found.notes
