@@ -1,5 +1,6 @@
 """Layouts in which the place tells the class: a folder, or an array, for each class."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ MASK_FOLDERS = frozenset(
      "manual1", "segmentation", "segmentations", "trimaps", "fov"}
 )  # fmt: skip
 """Below a class, these hold no images of it."""
+MASK_ENDING = re.compile(
+    r"[ _.-](masks?|segmentations?|seg|labels?|gt|annotations?|trimap)([ _-]?\d+)?$", re.IGNORECASE
+)
+"""How the name of a picture's mask goes on after the picture's own."""
 SIDECARS = frozenset({".txt", ".md", ".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", ".html", ".npy"})
 """Files that nobody takes for images."""
 
@@ -67,7 +72,7 @@ class ClassFolders:
     def say(self, folder: Path) -> list[str]:
         """Return sentences on what lies deeper and what is left out, named by its path within the data set."""
         said = [self._say_deep(name, folder) for name in sorted(self.deep)]
-        for paths, why in ((self.masks, "in folders of masks"), (self.strays, "beside the class folders")):
+        for paths, why in ((self.masks, "masks of others"), (self.strays, "beside the class folders")):
             if paths:
                 said.append(say_left_out(below(paths, folder), why))
         said += [f"The folder {name}/ holds the class folders once more and is left out." for name in
@@ -134,12 +139,15 @@ def look_for_classes(place: Path, *, but: Collection[Path] = ()) -> ClassFolders
 def _look_at_class(folder: Path, inner: Sequence[Path], looked: ClassFolders) -> None:
     """Sort what one class folder holds."""
     own, others = visible_files(folder)
+    drawn = _masks_among(own)
+    looked.masks += drawn
+    own = [path for path in own if path not in drawn]
     deeper: list[Path] = []
     split = False
     for each in inner:
         pictures, unread = deep_files(each)
         others = others + unread
-        if each.name.lower() in MASK_FOLDERS:
+        if {each.name.lower(), *re.findall(r"[^\W\d_]+", each.name.lower())} & MASK_FOLDERS:
             looked.masks += pictures
         elif (name := split_of(each.name)) is not None:
             looked.by_split.setdefault(name, []).extend(FoundPicture(path, folder.name) for path in pictures)
@@ -153,6 +161,13 @@ def _look_at_class(folder: Path, inner: Sequence[Path], looked: ClassFolders) ->
         looked.deep[folder.name] = deeper
     if not (own or deeper or split):
         looked.empty.append(folder)
+
+
+def _masks_among(paths: Sequence[Path]) -> set[Path]:
+    """Return those of a folder's pictures that are masks of others beside them: ``a (1)_mask.png`` of ``a (1).png``."""
+    stems = {path.stem for path in paths}
+    ends = {path: MASK_ENDING.search(path.stem) for path in paths}
+    return {path for path, end in ends.items() if end and path.stem[: end.start()] in stems}
 
 
 def _are_used(looked: ClassFolders) -> bool:

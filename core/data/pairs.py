@@ -8,6 +8,7 @@ from pathlib import Path
 from core.data.dataset import hold_back, name_some, say_left_out
 from core.data.image_groups import find_image_groups
 from core.data.name_matching import find_key, find_owned, name_images
+from core.data.split_folders import split_folders
 from core.data.visible_files import (
     PICTURE_ENDINGS,
     list_deeper_pictures,
@@ -113,6 +114,7 @@ def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None
             notes += [f"{split}: {each}" if split else each for each in said]
         elif split:
             notes += _say_unused(place, f"without masks, in {place.name}/")
+    notes += _say_other_splits(folder, masks)
     if not found:
         return None
     grouped, together = _group(found)
@@ -158,9 +160,17 @@ def find_child(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 def _split_places(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the split folders of a folder with their splits, or else the folder itself."""
-    places = [(split, place) for split, names in SPLIT_FOLDERS.items() if (place := find_child(folder, names))]
-    yield from places
+    yield from ((split, places[0]) for split, places in split_folders(list_folders(folder)).items())
     yield "", folder
+
+
+def _say_other_splits(folder: Path, masks: tuple[str, ...]) -> Iterator[str]:
+    """Tell of folders that hold images and masks as the split folders beside them do, and are none that is known."""
+    used = {place for _, place in _split_places(folder)}
+    for each in list_folders(folder):
+        images = None if each in used else find_child(each, PICTURE_FOLDERS)
+        if images and _mask_folders(each, masks) and (unused := list_pictures(images)):
+            yield say_left_out(unused, f"in {each.name}/, which is none of the folders used (train, val, test)")
 
 
 def _mask_folders(place: Path, masks: tuple[str, ...]) -> list[Path]:

@@ -197,3 +197,18 @@ def test_class_folders_beside_other_things_are_found_one_folder_deeper(tmp_path:
     found = open_classified(tmp_path)
     assert (found.layout, found.classes) == ("class folders", ("ill", "well"))
     _note(found, 10, "images/", "annotations/ill/0000.png")
+
+
+def test_masks_beside_the_images_of_a_class_are_left_out_and_told(tmp_path: Path) -> None:
+    for place, name in enumerate(("benign", "normal")):
+        for number in range(6):
+            write_picture(tmp_path / name / f"{name} ({number}).png", seed=100 * place + number)
+            write_picture(tmp_path / name / f"{name} ({number})_mask.png", seed=100 * place + 50 + number)
+        write_picture(tmp_path / name / f"{name} (0)_mask_1.png", seed=100 * place + 99)
+        write_picture(tmp_path / name / "lung masks" / "a.png", seed=100 * place + 98)
+        write_picture(tmp_path / name / "no_mask.png", seed=100 * place + 97)
+    found = open_classified(tmp_path)
+    names = [item.name for items in found.splits.values() for item in items]
+    assert len(names) == 2 * 7
+    assert not [name for name in names if "mask" in name and "no_mask" not in name]
+    assert [note for note in found.notes if "16" in note and "_mask" in note]

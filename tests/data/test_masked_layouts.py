@@ -467,3 +467,14 @@ def test_plain_images_name_what_is_not_read(tmp_path: Path) -> None:
     _note(found, 1, "a.dcm")
     assert sum(map(len, found.splits.values())) == 5
     assert "notes" not in found.describe()
+
+
+def test_split_folders_of_pairs_are_known_by_what_class_sets_know_and_others_are_told(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "dev", "test1", "holdout")):
+        for seed in range(3):
+            image, truth, _ = draw_vessels(10 * number + seed)
+            save(image, tmp_path / split / "images" / f"{seed}.png")
+            save(grey(truth), tmp_path / split / "masks" / f"{seed}.png")
+    found = open_vessels(tmp_path)
+    assert {split: len(items) for split, items in found.splits.items()} == {"train": 3, "val": 3, "test": 3}
+    assert [note for note in found.notes if "holdout" in note and "3" in note]
