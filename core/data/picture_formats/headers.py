@@ -9,12 +9,11 @@ from core.data.picture_formats.anymap import open_anymap
 from core.data.picture_formats.container import check_pieces, take
 from core.data.picture_formats.raster import (
     JPEG_FRAMES,
-    JPEG_WITHOUT_LENGTH,
     PNG_START,
+    iterate_jpeg_segments,
     open_bmp,
     open_gif,
     open_webp,
-    read_jpeg_marker,
 )
 from core.data.picture_formats.source import GZIP_START, identify, load_content
 from core.data.picture_formats.tiff import measure_tiff, read_orientation
@@ -104,20 +103,12 @@ def _measure_png(content: bytes | mmap.mmap) -> Header:
 
 def _measure_jpeg(content: bytes | mmap.mmap) -> Header:
     size, orientation = None, 1
-    position, marker, pieces = 2, 0, 0
-    while marker != 0xDA:
-        pieces += 1
-        check_pieces(pieces)
-        marker, position = read_jpeg_marker(content, position)
-        if marker in JPEG_WITHOUT_LENGTH:
-            continue
-        length = int.from_bytes(take(content, position, 2), "big")
+    for marker, position, length in iterate_jpeg_segments(content):
         if marker in JPEG_FRAMES:
             height, width = struct.unpack(">HH", take(content, position + 3, 4))
             size = width, height
         elif marker == 0xE1 and take(content, position + 2, 6) == b"Exif\0\0":
             orientation = read_orientation(take(content, position, length)[2:])
-        position += length
     if size is None:
         raise ValueError("no size")
     return Header(*size, orientation)

@@ -4,6 +4,7 @@ import mmap
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 from core.data.picture_formats.container import Container, CutShortError, UnsupportedError, check_pieces, take
 from core.data.picture_formats.tiff import read_orientation
@@ -68,14 +69,8 @@ def open_jpeg(content: bytes) -> Container:
     """
     kept, orientation, adobe = [content[:2]], 1, False
     frame = b""
-    position, marker, pieces = 2, 0, 0
-    while marker != 0xDA:
-        pieces += 1
-        check_pieces(pieces)
-        marker, position = read_jpeg_marker(content, position)
-        if marker in JPEG_WITHOUT_LENGTH:
-            continue
-        length = int.from_bytes(take(content, position, 2), "big")
+    position, length = 2, 0
+    for marker, position, length in iterate_jpeg_segments(content):
         body = take(content, position, length)[2:]
         if marker in JPEG_PIXEL_SEGMENTS:
             kept.append(content[position - 2 : position + length])
@@ -84,14 +79,13 @@ def open_jpeg(content: bytes) -> Container:
         elif marker == 0xE1 and body.startswith(b"Exif\0\0"):
             orientation = read_orientation(body)
         adobe = adobe or (marker == 0xEE and body.startswith(b"Adobe"))
-        position += length
-    if content.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
+    if content.count(b"\xff\xda", position + length) > MAX_JPEG_SCANS:
         raise ValueError("too many scans")
     bits, height, width, channels = struct.unpack(">BHHB", frame[:6])
     if bits != 8:
         raise UnsupportedError(f"is a JPEG of {bits} bits a sample and only 8 are allowed")
     return Container(
-        content=b"".join([*kept, content[position - length - 2 :]]),
+        content=b"".join([*kept, content[position - 2 :]]),
         width=width,
         height=height,
         orientation=orientation,
@@ -99,7 +93,25 @@ def open_jpeg(content: bytes) -> Container:
     )
 
 
-def read_jpeg_marker(content: bytes | mmap.mmap, position: int) -> tuple[int, int]:
+def iterate_jpeg_segments(content: bytes | mmap.mmap) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, position and length, its own two bytes counted, of each segment up to the first scan's.
+
+    Raises:
+        CutShortError: If the file ends before its first scan.
+        ValueError: If there is no marker where one should be, or there are too many.
+    """
+    position, marker, pieces = 2, 0, 0
+    while marker != 0xDA:
+        pieces += 1
+        check_pieces(pieces)
+        marker, position = _read_jpeg_marker(content, position)
+        if marker not in JPEG_WITHOUT_LENGTH:
+            length = int.from_bytes(take(content, position, 2), "big")
+            yield marker, position, length
+            position += length
+
+
+def _read_jpeg_marker(content: bytes | mmap.mmap, position: int) -> tuple[int, int]:
     """Read the marker at `position`, which any number of 0xFF may precede, and the position after it."""
     padding = _JPEG_PADDING.match(content, position)
     if padding is None:
