@@ -11,7 +11,8 @@ EYE = re.compile(rf"(.*\d)[ _-]?(?:{_SIDES})((?:[ _-].*)?)", re.IGNORECASE)
 EYE_FIRST = re.compile(rf"(?<![a-z])(?:{_SIDES})[ _-]?(\d.*)", re.IGNORECASE)
 """The same before the number, as in ``OD_12``."""
 PATIENT = re.compile(
-    r"(?<![a-z])((?:patient|person|participant|subject|subj|sub|pat|pid|child|volunteer|case)[ _-]?[a-z]?\d+)(?!\d)",
+    r"(?<![a-z])((?:patient|person|participant|subject|subj|sub|pat|pid|pt|child|volunteer|donor|animal|case)"
+    r"[ _-]?[a-z]?\d+)(?!\d)",
     re.IGNORECASE,
 )
 """Words that say which person an image is of, with a number: ``patient12_3``, ``sub-01_run-2``."""
@@ -47,7 +48,7 @@ def find_name_groups(names: Sequence[str]) -> NameGroups:
     """
     unique = list(dict.fromkeys(names))
     patients = {name: re.sub("[ _-]", "", found[1]).lower() for name in unique if (found := PATIENT.search(name))}
-    eyes = {name: eye for name in unique if name not in patients and (eye := _without_side(name))}
+    eyes = _people([name for name in unique if name not in patients])
     numbered = {} if patients or eyes else _numbered(unique)
     alone = {name: name for name in unique}
     groups = alone | eyes | patients | numbered
@@ -86,12 +87,18 @@ def say_torn(groups_by_split: Mapping[str, Iterable[str]], named: Iterable[str])
     )
 
 
-def _without_side(name: str) -> str:
-    after = EYE.fullmatch(name)
-    if after:
-        return (after[1] + after[2]).strip(" _-")
-    before = EYE_FIRST.fullmatch(name)
-    return before[1] if before else ""
+def _people(names: Sequence[str]) -> dict[str, str]:
+    """Return the person by name, where the name says which side of one it shows.
+
+    A person is what stands before the side, whatever follows it, such as the number of a visit; where that would make
+    one person of all, what follows tells them apart.
+    """
+    sides = {name: side for name in names if (side := EYE.fullmatch(name))}
+    before = {name: side[1].strip(" _-") for name, side in sides.items()}
+    if len(set(before.values())) < 2:
+        before = {name: (side[1] + side[2]).strip(" _-") for name, side in sides.items()}
+    first = {name: side[1] for name in names if name not in sides and (side := EYE_FIRST.fullmatch(name))}
+    return before | first
 
 
 def _numbered(names: Sequence[str]) -> dict[str, str]:

@@ -12,8 +12,10 @@ NAMED = re.compile(
     r"[ _-]?\d+)", re.IGNORECASE,
 )  # fmt: skip
 """``patient012_a``, ``scan_sub-03_run-1``, ``Case 7 (2)``, ``p3_1``."""
-EYE = re.compile(r"(?P<person>.+?)[\s_-]*(?<![^\W\d_])(?P<side>left|right|od|os|l|r)(?:[\s_-]*eye)?", re.IGNORECASE)
-"""``10_left``, ``10_right``; ``017OD``."""
+EYE = re.compile(
+    r"(?P<person>.+?)[\s_-]*(?<![^\W\d_])(?P<side>left|right|od|os|l|r)(?:[\s_-]*eye)?(?:[\s_-]+\d+)?", re.IGNORECASE
+)
+"""``10_left``, ``10_right``; ``017OD``; ``Q001_L_2``, the second of that eye."""
 EYE_FIRST = re.compile(r"(?P<side>left|right|od|os|l|r)[\s_-]*(?P<person>\d.*)", re.IGNORECASE)
 """``OD_12``, ``OS_12``."""
 

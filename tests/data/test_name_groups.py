@@ -52,3 +52,18 @@ def test_groups_that_given_splits_tear_apart_are_named() -> None:
     said = say_torn({"train": ["a", "b", "c"], "test": ["b", "b", "c"]}, ["a", "b"])
     assert_names(said[0], 1, "b")
     assert say_torn({"train": ["a"], "test": ["b"]}, ["a", "b"]) == ()
+
+
+def test_several_images_of_an_eye_are_of_one_person() -> None:
+    names = [f"P00{person}_{side}_{number}" for person in (1, 2, 3) for side in "LR" for number in (1, 2, 3)]
+    groups = find_name_groups(names).groups
+    assert {groups[name] for name in names} == {"P001", "P002", "P003"}
+    assert all(groups[name] == name[:4] for name in names)
+    alone = [f"IMG_2020_R_{number:04}" for number in range(5)]
+    assert len(set(find_name_groups(alone).groups.values())) == 5, "one person of all would leave nothing to split"
+
+
+def test_further_words_for_patients_are_known() -> None:
+    groups = find_name_groups(["pt01_a", "pt01_b", "pt02_a", "donor-7_x", "donor-7_y"]).groups
+    assert groups["pt01_a"] == groups["pt01_b"] != groups["pt02_a"]
+    assert groups["donor-7_x"] == groups["donor-7_y"]

@@ -52,3 +52,9 @@ def test_pictures_of_a_patient_stay_together_and_patients_in_several_splits_are_
     assert train | val == {f"patient{number}" for number in range(12)}
     assert not train & val
     assert_names(next(note for note in found.notes if "patient10" in note), "2 of 14", "patient11", "test", "train")
+
+
+def test_several_images_of_an_eye_are_of_one_patient() -> None:
+    names = [f"train/x/Q00{person}_{side}_{number}.png" for person in (1, 2) for side in "LR" for number in (1, 2)]
+    groups = find_groups(names)
+    assert {groups[name] for name in names} == {"Q001", "Q002"}
