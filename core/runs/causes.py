@@ -54,6 +54,16 @@ def say_cause(run: Run, log: Path) -> str:
     return f"The worker process died {done} without a word: it was killed, or the machine was restarted. {again}"
 
 
+def last_words(log: Path, lines: int = 3) -> str:
+    """Return the end of a log as one line; empty if there is none."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8192))
+        said = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    return "Its last words: " + " / ".join(said[-lines:]) if said else ""
+
+
 def say_killed(run: Run) -> str:
     """Return what became of a run that a person ended at once."""
     kept = f"The best epoch so far ({run.best_epoch}) is kept." if run.best_epoch else "No epoch was done."

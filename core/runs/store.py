@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import UserError, say_environment
 from core.paths import home, locked_file, logs_folder
-from core.runs.causes import say_cause, say_killed
+from core.runs.causes import last_words, say_cause, say_killed
 from core.runs.embedded import embedded_uri, has_tables, let_readers_and_writers_be, prepare_home, refuse_loss
 from core.runs.liveness import is_alive, this_process
 from core.runs.points import Point, read_points
@@ -45,6 +45,8 @@ ENDED = frozenset({"worker", "beat", "stop", "started", "ended", "lost", "kill"}
 """Tags that are true of one attempt; the next begins without them."""
 REOPENED = ENDED | {"attempt", "order", "reason", "earlier", "config"}
 """Tags that are changed where a run that has ended is to go on."""
+CLAIMS = "claims.lock"
+"""Held while a queued run is taken or cancelled."""
 PAGE = 1000
 """Runs that are read from the store at once."""
 
@@ -222,7 +224,7 @@ class RunStore:
             return snapshot_of(self._client.get_run(run.id))
         self._tag(run.id, lost="1")
         cause = say_cause(run, self.log_path(run.id))
-        self.finish(run.id, FAILED, f"{cause} {self.last_words(run.id)}".strip())
+        self.finish(run.id, FAILED, f"{cause} {last_words(self.log_path(run.id))}".strip())
         return snapshot_of(self._client.get_run(run.id))
 
     def name_worker(self, run_id: str, worker: Mapping[str, Any]) -> None:
@@ -236,7 +238,7 @@ class RunStore:
             UserError: If it has ended or is being trained, or another living process has taken it.
         """
         own = this_process()
-        with locked_file(home() / "claims.lock"):  # of two workers that read at once, both would take it
+        with locked_file(home() / CLAIMS):  # of two workers that read at once, both would take it
             run = self.get(run_id)
             if run.status != SCHEDULED:
                 raise UserError(f"Run {run.short_id} is {run.state}; only a queued run can be worked on.")
@@ -246,7 +248,14 @@ class RunStore:
         return self.get(run_id)
 
     def start(self, run_id: str) -> Run:
-        """Mark a claimed run as running."""
+        """Mark a claimed run as running.
+
+        Raises:
+            UserError: If it has ended meanwhile.
+        """
+        run = snapshot_of(self._client.get_run(run_id))
+        if run.is_final:
+            raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to train.")
         self._tag(run_id, started=str(time.time()), beat=str(time.time()), reason="Loading.")
         self._client.update_run(run_id, status=RUNNING)
         return self.get(run_id)
@@ -301,12 +310,13 @@ class RunStore:
         return self._ask(run_id, "kill")
 
     def _ask(self, run_id: str, wish: str) -> Run:
-        run = self.get(run_id)
-        if run.is_final:
-            raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to {wish}.")
-        self._tag(run.id, **{wish: str(time.time())})
-        if run.status == SCHEDULED and not run.worker:
-            self.cancel(run)
+        with locked_file(home() / CLAIMS):  # a worker that takes it meanwhile would train what was cancelled
+            run = self.get(run_id)
+            if run.is_final:
+                raise UserError(f"Run {run.short_id} has already ended ({run.state}); there is nothing to {wish}.")
+            self._tag(run.id, **{wish: str(time.time())})
+            if run.status == SCHEDULED and not run.worker:
+                self.cancel(run)
         return self.get(run.id)
 
     def cancel(self, run: Run) -> None:
@@ -450,16 +460,6 @@ class RunStore:
     def log_path(self, run_id: str) -> Path:
         """Return the file that holds what the worker printed."""
         return logs_folder() / f"{run_id}.log"
-
-    def last_words(self, run_id: str, lines: int = 3) -> str:
-        """Return the end of the log as one line; empty if there is none."""
-        path = self.log_path(run_id)
-        if not path.exists():
-            return ""
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 8192))
-            said = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-        return "Its last words: " + " / ".join(said[-lines:]) if said else ""
 
     def _tag(self, run_id: str, **tags: str) -> None:
         self._client.log_batch(run_id, tags=[RunTag(f"{PREFIX}{key}", value) for key, value in tags.items()])

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import equal
 
 from core.experiments import find_experiment
+from core.runs.causes import last_words
 from core.runs.control import extend, kill, resume
 from core.runs.launcher import launch, wait
 from core.runs.liveness import is_alive
@@ -50,7 +51,7 @@ def await_an_epoch(store: RunStore, run: Run) -> None:
 
     before, deadline = written(), time.monotonic() + PATIENCE
     while written() == before:
-        assert time.monotonic() < deadline, store.last_words(run.id, 20)
+        assert time.monotonic() < deadline, last_words(store.log_path(run.id), 20)
         time.sleep(0.02)
 
 

@@ -1,7 +1,9 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -221,3 +223,34 @@ def test_a_home_with_a_space_in_its_name_works(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "my home"))
     store = RunStore()
     assert store.folder(store.create("vessels", CONFIG).id).is_relative_to(tmp_path / "my home")
+
+
+def test_a_queued_run_is_either_taken_or_cancelled_and_never_both(store: RunStore) -> None:
+    for ask in (RunStore.request_stop, RunStore.mark_killed) * 12:
+        run, taken, gate = store.create("vessels", CONFIG), list[str](), threading.Barrier(2)
+
+        def take(run_id: str = run.id, taken: list[str] = taken, gate: threading.Barrier = gate) -> None:
+            own = RunStore()
+            gate.wait()
+            with suppress(UserError):
+                own.claim(run_id)
+                own.start(run_id)
+                taken.append(run_id)
+
+        worker = threading.Thread(target=take)
+        worker.start()
+        gate.wait()
+        asked = ask(store, run.id)
+        worker.join()
+        now = store.get(run.id)
+        assert now.is_final is asked.is_final is not bool(taken)
+        store.finish(run.id, KILLED, "over")
+
+
+def test_a_run_that_has_ended_cannot_be_started(store: RunStore) -> None:
+    run = store.create("vessels", CONFIG)
+    store.claim(run.id)
+    store.finish(run.id, KILLED, "cancelled")
+    with pytest.raises(UserError, match=run.short_id):
+        store.start(run.id)
+    assert store.get(run.id).status == KILLED

@@ -11,6 +11,7 @@ import pytest
 from core.cli import main
 from core.engine.checkpoint import load_card
 from core.experiments import find_experiment
+from core.runs.causes import last_words
 from core.runs.launcher import launch, wait
 from core.runs.queue import place_of
 from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, Run
@@ -34,7 +35,7 @@ def start(store: RunStore, drive: Path, **changes: Any) -> Run:
 def until(store: RunStore, run_id: str, condition: Any, seconds: float = PATIENCE) -> Run:
     deadline = time.monotonic() + seconds
     while not condition(run := store.get(run_id)):
-        assert time.monotonic() < deadline, f"still {run.state}: {run.reason}\n{store.last_words(run_id, 20)}"
+        assert time.monotonic() < deadline, f"still {run.state}: {run.reason}\n{last_words(store.log_path(run_id), 20)}"
         time.sleep(0.1)
     return run
 
