@@ -25,8 +25,10 @@ check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --num-workers 2
 
+# The newest pip finds what to install in half of the time of those that come with Python.
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
 $(VENV)/installed: requirements.txt constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -r requirements.txt

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from core.config import RunConfig
 from core.data.classified import train_and_validation_by_class
@@ -24,7 +25,6 @@ from core.data.traits import Traits
 from core.engine.checkpoint import load_card
 from core.experiments import catalogue, find_experiment
 from core.experiments.classification import ClassificationExperiment
-from core.experiments.setup import Setup
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import evaluate
 from core.inference.kinds import load_predictor
@@ -56,12 +56,20 @@ def ways_of(slug: str, arm: str) -> frozenset[Hashable]:
     """Return what decides which code trains an arm: how it is set up and which parts move, and its network's layers."""
     experiment, config = find_experiment(slug), small_config(slug, arm, Path("nowhere"))
     setup = experiment.set_up(config, Traits(("normal", "pneumonia"), (0.5,) * 3, (0.25,) * 3))
-    with torch.device("meta"):
+    with torch.device("meta"), Unfilled():
         network = setup.build_network()
     scope = tuple((name, moving_share(part)) for name, part in network.named_children())
     layers = frozenset(type(layer) for layer in network.modules())
     needs_another = experiment.prerequisite(config) is not None
     return frozenset({(experiment.kind_of(arm), type(setup), type(network), scope, needs_another), layers})
+
+
+class Unfilled(TorchFunctionMode):
+    """Draw no first weights: for tensors without values that takes longer than all the rest."""
+
+    def __torch_function__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        drawn = getattr(function, "__name__", "") in {"normal_", "uniform_", "erfinv_", "clamp_"}
+        return next(iter((*given, *(named or {}).values()))) if drawn else function(*given, **named or {})
 
 
 def moving_share(part: nn.Module) -> str:
@@ -91,12 +99,6 @@ class WholeRuns:
     def config(self, slug: str, arm: str) -> RunConfig:
         config = small_config(slug, arm, self.sets.of(slug))
         return config if arm == find_experiment(slug).arms[0].slug else dataclasses.replace(config, epochs=1)
-
-
-@pytest.fixture(autouse=True)
-def _in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try no number formats before an answer: on a processor without instructions for them that takes longest."""
-    monkeypatch.setattr(Setup, "precision", "fp32")
 
 
 @pytest.fixture(scope="module")

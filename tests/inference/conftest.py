@@ -1,27 +1,11 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from core.engine.checkpoint import save_checkpoint
-from core.engine.device import Compute, choose_compute
 from core.experiments import find_experiment
-from core.inference import evaluation, predictor
-
-
-@pytest.fixture(autouse=True)
-def one_number_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Predictors choose number and memory format by trying, which takes longer than the few answers here.
-
-    The trying is held by tests/engine/test_device.py; the tests of pages and of the command line leave it on.
-    """
-
-    def choose(*given: Any, **asked: Any) -> Compute:
-        return choose_compute(*given, **asked | {"precision": "fp32", "memory_format": "contiguous"})
-
-    for module in (evaluation, predictor):
-        monkeypatch.setattr(module, "choose_compute", choose)
+from tests.number_format import one_number_format  # noqa: F401 - a fixture of every test here
 
 
 @pytest.fixture(scope="session")

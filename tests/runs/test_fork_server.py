@@ -55,7 +55,9 @@ def end(store: RunStore, run: Run) -> None:
     wait(store, run.id)
 
 
-def test_a_forked_worker_leads_a_session_of_its_own_and_is_listed_by_its_command(store: RunStore, drive: Path) -> None:
+def test_a_forked_worker_leads_a_session_of_its_own_and_outlives_its_server_and_the_next_one_gets_a_new_one(
+    store: RunStore, drive: Path
+) -> None:
     run = start(store, drive, epochs=500)
     worker = worker_of(store, run)
     server = worker.parent()
@@ -67,8 +69,17 @@ def test_a_forked_worker_leads_a_session_of_its_own_and_is_listed_by_its_command
     assert not [each for each in server.open_files() if each.path.endswith(".db")]
     end(store, run)
     again = start(store, drive, epochs=500)
-    assert worker_of(store, again).parent() == server, "one server for all runs"
-    end(store, again)
+    worker = worker_of(store, again)
+    assert worker.parent() == server, "one server for all runs"
+    server.kill()
+    step = store.get(again.id).progress.step
+    until(store, again.id, lambda each: each.progress.step > step)
+    os.killpg(worker.pid, signal.SIGKILL)
+    dead = until(store, again.id, lambda each: each.is_final, seconds=15)
+    assert (dead.status, dead.state) == (FAILED, "lost")
+    last = start(store, drive, epochs=1)
+    assert "core.runs.fork_server" in psutil.Process(last.worker["pid"]).parent().cmdline()
+    assert wait(store, last.id).status == FINISHED
 
 
 def test_a_forked_run_and_one_that_imported_everything_itself_have_the_same_numbers(
@@ -83,22 +94,6 @@ def test_a_forked_run_and_one_that_imported_everything_itself_have_the_same_numb
     assert forked.best == plain.best
     losses = [[value for _, value, _ in store.history(each.id, "step/loss")] for each in (forked, plain)]
     assert losses[0] == losses[1]
-
-
-def test_a_run_outlives_the_fork_server_and_the_next_one_gets_a_new_server(
-    runtime: Path, store: RunStore, drive: Path
-) -> None:
-    run = start(store, drive, epochs=500)
-    worker = worker_of(store, run)
-    server = worker.parent()
-    assert server is not None
-    server.kill()
-    step = store.get(run.id).progress.step
-    until(store, run.id, lambda each: each.progress.step > step)
-    os.killpg(worker.pid, signal.SIGKILL)
-    dead = until(store, run.id, lambda each: each.is_final, seconds=15)
-    assert (dead.status, dead.state) == (FAILED, "lost")
-    assert wait(store, start(store, drive, epochs=1).id).status == FINISHED
 
 
 def test_how_a_forked_worker_ended_is_known(store: RunStore, drive: Path) -> None:
