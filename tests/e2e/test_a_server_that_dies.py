@@ -1,4 +1,4 @@
-"""The page server is killed, or started anew, while runs train: they go on, and none starts twice."""
+"""The page server is killed, or ended, while runs train: they go on, and none starts twice."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.synthetic_sets import SyntheticSets
 pytestmark = [
     pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("servers"), pytest.mark.filterwarnings("default"),
 ]  # fmt: skip
-EPOCHS = 8
+EPOCHS = 10
 TINY = {"epochs": EPOCHS, "patch": 32, "patches": 4, "batch_size": 2, "validation": 0.4, "precision": "fp32",
         "memory_format": "contiguous"}  # fmt: skip
 
@@ -29,7 +29,7 @@ def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEA_SLOTS", "2")
 
 
-def test_runs_outlive_a_closed_tab_and_a_server_that_is_restarted_and_killed(
+def test_runs_outlive_a_closed_tab_and_a_server_that_is_killed_and_restarted(
     two_at_once: None, own_server: Server, open_tab: Callable[..., Tab], synthetic_sets: SyntheticSets
 ) -> None:
     data, store = synthetic_sets.of("vessels", n=6, halved=True), RunStore()
@@ -37,7 +37,9 @@ def test_runs_outlive_a_closed_tab_and_a_server_that_is_restarted_and_killed(
     long = start_training(first, data, epochs=400)
     expect(by_key(first.page, f"stop-{long.id}").get_by_role("button")).to_be_enabled()
     first.page.close()
-    own_server.stop()
+    assert own_server.process
+    os.kill(own_server.process.pid, signal.SIGKILL)
+    own_server.process.wait()
     config = find_experiment("vessels").config(recipe="quick", data=str(data), changes=TINY)
     ids = [store.create("vessels", config.as_values(), name=f"run {number}").id for number in (1, 2)]
     own_server.start()  # it finds them in the queue and starts the one that there is room for
@@ -46,9 +48,7 @@ def test_runs_outlive_a_closed_tab_and_a_server_that_is_restarted_and_killed(
     page = open_tab(own_server).open(f"/runs?run={long.short_id}")
     expect(page.get_by_test_id("stProgress")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(4)
-    assert own_server.process
-    os.kill(own_server.process.pid, signal.SIGKILL)
-    own_server.process.wait()
+    own_server.stop()
     workers, step = [store.get(each).worker["pid"] for each in (long.id, ids[0])], store.get(long.id).progress.step
     wait_until(lambda: store.get(ids[0]).is_final)
     dispatch(store)  # as the next server does, and a command
