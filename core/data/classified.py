@@ -96,7 +96,7 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
             underscores. It holds if every class found is in it; a name without pictures keeps its place. Labels that
             are numbers are positions in it. Otherwise classes are in order of their names, numbers by their value.
         group_of: Returns what must not be torn apart, of a file name without its ending; by default the patient whom
-            a table's column or the file's path tells, see :func:`core.data.patients.find_groups`.
+            a table's column or the file's path tells, see :func:`core.data.patients.find_name_groups`.
 
     Raises:
         UserError: If there is no such folder, it is none of the layouts, or something in it is wrong.

@@ -8,19 +8,12 @@ from pathlib import Path
 
 from core.data.class_names import plain_class
 from core.data.dataset import NAMED, say_left_out
-from core.data.found_classes import (
-    SINGLE,
-    FoundClasses,
-    FoundPicture,
-    below,
-    deep_files,
-    visible_files,
-    visible_folders,
-)
+from core.data.found_classes import SINGLE, FoundClasses, FoundPicture
 from core.data.pairs import PICTURE_FOLDERS
 from core.data.patients import find_patient
 from core.data.picture_arrays import open_picture_array
 from core.data.split_folders import split_folders, split_of
+from core.data.visible_files import list_deep, list_folders, list_pictures, list_visible, name_below
 
 MASK_FOLDERS = frozenset(
     {"mask", "masks", "label", "labels", "annotation", "annotations", "groundtruth", "ground_truth", "gt", "manual",
@@ -74,24 +67,24 @@ class ClassFolders:
         said = [self._say_deep(name, folder) for name in sorted(self.deep)]
         for paths, why in ((self.masks, "masks of others"), (self.strays, "beside the class folders")):
             if paths:
-                said.append(say_left_out(below(paths, folder), why))
+                said.append(say_left_out(name_below(paths, folder), why))
         said += [f"The folder {name}/ holds the class folders once more and is left out." for name in
-                 below(self.copies, folder)]  # fmt: skip
+                 name_below(self.copies, folder)]  # fmt: skip
         for place in self.empty:
             unread = [path for path in self.unread if path.is_relative_to(place)]
             holds = f"no image that can be read, but {count_endings(unread)}" if unread else "no image"
-            said.append(f"The folder {below([place], folder)[0]}/ holds {holds}, so it is left out and no class.")
+            said.append(f"The folder {name_below([place], folder)[0]}/ holds {holds}, so it is left out and no class.")
         rest = [path for path in self.unread if not any(path.is_relative_to(each) for each in self.empty)]
         if rest:
             more = f" and {len(rest) - NAMED:,} more" if len(rest) > NAMED else ""
-            named = ", ".join(below(rest[:NAMED], folder))
+            named = ", ".join(name_below(rest[:NAMED], folder))
             said.append(f"{count_endings(rest)} of the class folders are left out, as such files are not read: "
                         f"{named}{more}.")  # fmt: skip
         return said
 
     def _say_deep(self, name: str, folder: Path) -> str:
         paths = self.deep[name]
-        places = below(sorted({path.parent for path in paths}), folder)
+        places = name_below(sorted({path.parent for path in paths}), folder)
         more = f" and {len(places) - NAMED:,} more" if len(places) > NAMED else ""
         return (
             f"{len(paths):,} of {len(paths) + len(self.pictures.get(name, ())):,} images of the class {name} lie in "
@@ -107,7 +100,7 @@ def count_endings(paths: Collection[Path]) -> str:
 
 def find_class_folders(folder: Path) -> FoundClasses | None:
     """A folder for each class, with or without split folders around them or within each of them."""
-    inside = visible_folders(folder)
+    inside = list_folders(folder)
     named = split_folders(inside)
     if list(named) == ["train"] and _is_class_itself(named["train"], inside):
         named = {}
@@ -120,33 +113,34 @@ def find_class_folders(folder: Path) -> FoundClasses | None:
 
 def look_for_classes(place: Path, *, but: Collection[Path] = ()) -> ClassFolders:
     """Look at the folders of a place as classes; nothing is found where they are pictures and masks."""
-    looked, folders = ClassFolders(place), [each for each in visible_folders(place) if each not in but]
+    looked, folders = ClassFolders(place), [each for each in list_folders(place) if each not in but]
     if any(each.name.lower() in PICTURE_FOLDERS for each in folders):
         return looked
     names = {plain_class(each.name) for each in folders}
     for each in folders:
-        inner = visible_folders(each)
+        inner = list_folders(each)
         if len(inner) > 1 and {plain_class(one.name) for one in inner} < names:
             looked.copies.append(each)
             continue
         _look_at_class(each, inner, looked)
     if not _are_used(looked):
         looked.deep.clear()
-    looked.strays = visible_files(place)[0]
+    looked.strays = list_pictures(place)
     return looked
 
 
 def _look_at_class(folder: Path, inner: Sequence[Path], looked: ClassFolders) -> None:
     """Sort what one class folder holds."""
-    own, others = visible_files(folder)
+    seen = list_visible(folder)
+    own, others = seen.pictures, seen.others
     drawn = _masks_among(own)
     looked.masks += drawn
     own = [path for path in own if path not in drawn]
     deeper: list[Path] = []
     split = False
     for each in inner:
-        pictures, unread = deep_files(each)
-        others = others + unread
+        deep = list_deep(each)
+        pictures, others = deep.pictures, others + deep.others
         if {each.name.lower(), *re.findall(r"[^\W\d_]+", each.name.lower())} & MASK_FOLDERS:
             looked.masks += pictures
         elif (name := split_of(each.name)) is not None:
@@ -192,14 +186,14 @@ def _with_splits(
     for split, each in looked.items():
         if not found[split] and each.strays:
             found.setdefault("unlabelled", []).extend(FoundPicture(path, None) for path in each.strays)
-            notes.append(_say_unlabelled(len(each.strays), below([each.place], folder)[0]))
+            notes.append(_say_unlabelled(len(each.strays), name_below([each.place], folder)[0]))
             each.strays = []
         notes += each.say(folder)
-    beside = [path for each in inside if each not in places.values() for path in deep_files(each)[0]]
-    beside += visible_files(folder)[0]
+    beside = [path for each in inside if each not in places.values() for path in list_deep(each).pictures]
+    beside += list_pictures(folder)
     if beside:
         shown = " and ".join(f"{each.name}/" for each in places.values())
-        notes.append(say_left_out(below(beside, folder), f"beside {shown}"))
+        notes.append(say_left_out(name_below(beside, folder), f"beside {shown}"))
     return FoundClasses("class folders", {split: each for split, each in found.items() if each}, tuple(notes))
 
 
@@ -212,7 +206,7 @@ def _without_splits(folder: Path, looked: ClassFolders, named: dict[str, list[Pa
         return None
     notes = looked.say(folder)
     for place in (place for places in named.values() for place in places):
-        if flat := deep_files(place)[0]:
+        if flat := list_deep(place).pictures:
             found.setdefault("unlabelled", []).extend(FoundPicture(path, None) for path in flat)
             notes.append(_say_unlabelled(len(flat), place.name))
     return FoundClasses("class folders", {split: each for split, each in found.items() if each}, tuple(notes))
@@ -230,21 +224,21 @@ def _count_classes(found: dict[str, list[FoundPicture]]) -> int:
 
 def _is_class_itself(train: Sequence[Path], inside: Sequence[Path]) -> bool:
     """Say whether ``train`` is a vehicle: pictures lie in it as in at least two folders beside it."""
-    others = [each for each in inside if each not in train and visible_files(each)[0]]
-    return len(train) == 1 and len(others) > 1 and bool(visible_files(train[0])[0]) and not visible_folders(train[0])
+    others = [each for each in inside if each not in train and list_pictures(each)]
+    return len(train) == 1 and len(others) > 1 and bool(list_pictures(train[0])) and not list_folders(train[0])
 
 
 def _innermost(place: Path) -> Path:
     """Return the folder that a split folder holds alone and that says the split too, as ``seg_train/seg_train``."""
-    inner = visible_folders(place)
-    if len(inner) == 1 and split_of(inner[0].name) and not visible_files(place)[0]:
+    inner = list_folders(place)
+    if len(inner) == 1 and split_of(inner[0].name) and not list_pictures(place):
         return _innermost(inner[0])
     return place
 
 
 def find_arrays(folder: Path) -> FoundClasses | None:
     """A ``.npy`` file for each class, with or without split folders around them."""
-    places = {split: folders[0] for split, folders in split_folders(visible_folders(folder)).items()}
+    places = {split: folders[0] for split, folders in split_folders(list_folders(folder)).items()}
     splits = {split: rows for split, place in places.items() if (rows := _rows(place))} or {SINGLE: _rows(folder)}
     return FoundClasses("arrays", splits) if _count_classes(splits) > 1 else None
 

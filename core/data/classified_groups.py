@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.data.dataset import NAMED
 from core.data.found_classes import FoundClasses
 from core.data.identical import find_identical, join_groups
-from core.data.patients import find_groups
+from core.data.patients import find_name_groups, say_torn
 
 if TYPE_CHECKING:
     from core.data.classified import ClassifiedItem
@@ -23,36 +22,35 @@ def group_patients(found: FoundClasses, items: Splits, group_of: GroupOf | None)
     """Give pictures of one patient one group, and say where the patients are told and whether splits part them."""
     told = {each.image: each.group for pictures in found.splits.values() for each in pictures if each.group}
     rows = [item for each in items.values() for item in each if item.index is None]
+    how = "Pictures of one patient, told by a table, stay together."
     if group_of is not None:
         groups = {item.name: group_of(item.image.stem) for item in rows}
     elif told:
-        groups = {item.name: told.get(item.image, "") for item in rows}
+        groups = {item.name: told.get(item.image) or item.name for item in rows}
     else:
-        groups = dict(find_groups([item.name for item in rows]))
+        named = find_name_groups([item.name for item in rows])
+        groups, how = dict(named.groups), named.how
+        if _are_classes(groups, rows):
+            return items, ()
     joined = {
-        split: [replace(item, group=group) if (group := groups.get(item.name)) else item for item in each]
-        for split, each in items.items()
+        split: [replace(item, group=groups.get(item.name, item.name)) for item in each] for split, each in items.items()
     }
-    if group_of is not None or not any(groups.values()):
+    persons = {group for name, group in groups.items() if group != name}
+    if group_of is not None or not persons:
         return joined, ()
-    where = "a table" if told else "the file names"
-    return joined, (f"Pictures of one patient, told by {where}, stay together.", *_say_parted(joined, where))
+    by_split = {split: [item.group for item in each if item.label is not None] for split, each in joined.items()}
+    return joined, (how, *say_torn(by_split, persons))
 
 
-def _say_parted(items: Splits, where: str) -> tuple[str, ...]:
-    """Return a sentence on patients of whom several of the set's own splits have pictures."""
-    splits_of: dict[str, set[str]] = {}
-    for split, each in items.items():
-        for item in each:
-            if item.label is not None and item.group != item.name:
-                splits_of.setdefault(item.group, set()).add(split)
-    parted = sorted(group for group, splits in splits_of.items() if len(splits) > 1)
-    if not parted:
-        return ()
-    splits = sorted({split for group in parted for split in splits_of[group]})
-    shown = ", ".join(parted[:NAMED]) + (f" and {len(parted) - NAMED:,} more" if len(parted) > NAMED else "")
-    return (f"By {where}, {len(parted):,} of {len(splits_of):,} patients have pictures in several splits "
-            f"({', '.join(splits)}), which would make scores look better than they are: {shown}.",)  # fmt: skip
+def _are_classes(groups: dict[str, str], rows: list["ClassifiedItem"]) -> bool:
+    """Say whether what names tell is each picture's class, as in folders ``person1/`` of faces, or ``3_017.png``."""
+    of_label: dict[int, set[str]] = {}
+    for row in rows:
+        if row.label is not None:
+            of_label.setdefault(row.label, set()).add(groups[row.name])
+    several = len({row.name for row in rows}) > len(of_label) > 1
+    alone = all(len(each) == 1 for each in of_label.values())
+    return several and alone and len(set().union(*of_label.values())) == len(of_label)
 
 
 def join_identical(items: Splits) -> tuple[Splits, tuple[str, ...]]:

@@ -9,17 +9,10 @@ from core.data.class_names import plain_class
 from core.data.classified_folders import MASK_FOLDERS, SIDECARS, count_endings, find_arrays, find_class_folders
 from core.data.classified_tables import DEFECT_CLASSES, find_single_table, find_split_tables
 from core.data.dataset import NAMED, say_left_out
-from core.data.found_classes import (
-    SINGLE,
-    FoundClasses,
-    FoundPicture,
-    below,
-    deep_files,
-    visible_files,
-    visible_folders,
-)
+from core.data.found_classes import SINGLE, FoundClasses, FoundPicture
 from core.data.named_files import find_named_files
 from core.data.split_folders import split_of
+from core.data.visible_files import list_deep, list_folders, list_visible, name_below
 from core.errors import UserError
 
 __all__ = ["DEFECT_CLASSES", "SINGLE", "FoundClasses", "FoundPicture", "find_classes", "say_seen"]
@@ -53,15 +46,15 @@ def find_classes(folder: Path) -> FoundClasses | None:
 
 def _find_inside(folder: Path) -> FoundClasses | None:
     """Return the classes of the one folder in a folder that holds some, beside masks and other things."""
-    inner = visible_folders(folder)
+    inner = list_folders(folder)
     if len(inner) == 1:
         return find_classes(inner[0])
     found = {each: classes for each in _candidates(inner) if (classes := find_classes(each))}
     if len(found) != 1:
         return None
     ((place, classes),) = found.items()
-    beside = [path for each in inner if each != place for path in deep_files(each)[0]]
-    said = (say_left_out(below(beside, folder), f"beside {place.name}/"),) if beside else ()
+    beside = [path for each in inner if each != place for path in list_deep(each).pictures]
+    said = (say_left_out(name_below(beside, folder), f"beside {place.name}/"),) if beside else ()
     return replace(classes, notes=(*classes.notes, *said))
 
 
@@ -105,21 +98,23 @@ def _say_other(other: list[FoundPicture], labels: Mapping[Path, str], folder: Pa
     if not other:
         return []
     first = other[0].image
-    return [f"A table labels {len(other)} images otherwise than their folders, such as {below([first], folder)[0]} as "
-            f"{labels[first]}; the folders count."]  # fmt: skip
+    name = name_below([first], folder)[0]
+    return [f"A table labels {len(other)} images otherwise than their folders, such as {name} as {labels[first]}; the "
+            "folders count."]  # fmt: skip
 
 
 def say_seen(folder: Path) -> str:
     """Return what a folder without a known layout holds, as part of a sentence; empty where it holds nothing."""
-    pictures, others = visible_files(folder)
+    own = list_visible(folder)
+    pictures, others = own.pictures, own.others
     seen = [f"{len(pictures):,} image{'s' * (len(pictures) != 1)}, whose names show no classes"] * bool(pictures)
-    inside = [(each, *deep_files(each, 1)) for each in visible_folders(folder)]
-    with_pictures = [(each.name, len(found)) for each, found, _ in inside if found]
+    inside = {each.name: list_deep(each, 1) for each in own.folders}
+    with_pictures = [(name, len(each.pictures)) for name, each in inside.items() if each.pictures]
     if with_pictures:
         shown = ", ".join(f"{name}/ ({count:,} image{'s' * (count != 1)})" for name, count in with_pictures[:8])
         only = "only the folder " if len(with_pictures) == 1 else "the folders "
         seen.append(only + shown + (" and more" if len(with_pictures) > 8 else ""))
-    unread = [*others, *(path for _, _, rest in inside for path in rest)]
+    unread = [*others, *(path for each in inside.values() for path in each.others)]
     unread = [path for path in unread if path.suffix.lower() not in SIDECARS]
     if unread:
         seen.append(f"{count_endings(unread)}, which are not read as images")

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.data.dataset import say_left_out
-from core.data.found_classes import SINGLE, FoundClasses, FoundPicture, deep_files, visible_folders
+from core.data.found_classes import SINGLE, FoundClasses, FoundPicture
 from core.data.label_tables import LabelTable, read_label_table
 from core.data.named_files import is_truth, with_truth
 from core.data.pairs import PICTURE_FOLDERS, SPLIT_FOLDERS
 from core.data.picture_index import PictureIndex
 from core.data.split_folders import split_of
 from core.data.table_columns import plain_column
+from core.data.visible_files import list_deep, list_folders
 from core.errors import UserError
 
 DEFECT_CLASSES = ("normal", "void", "horizontal defect", "vertical defect", "edge defect", "particle")
@@ -54,7 +55,7 @@ def find_single_table(folder: Path, *, guess: bool = True) -> FoundClasses | Non
     paths = [path for path in paths if not path.name.startswith(".") and path.is_file() and not is_truth(path)]
     if not paths:
         return None
-    index = PictureIndex(folder, deep_files(folder)[0])
+    index = PictureIndex(folder, list_deep(folder).pictures)
     tables = [each for path in paths if (each := read_label_table(path, lambda name: index.find(name) is not None))]
     labelled = [each for each in tables if _tells_classes(each, index) and (guess or not each.columns.guessed)]
     if not labelled:
@@ -160,7 +161,7 @@ def _read_beside(path: Path, place: Path | None) -> tuple[LabelTable, PictureInd
     """Return a table and the pictures of a folder, of which it names at least one; None where it names none."""
     if place is None:
         return None
-    index = PictureIndex(place, deep_files(place)[0])
+    index = PictureIndex(place, list_deep(place).pictures)
     table = read_label_table(path, lambda name: index.find(name) is not None)
     if table is None or all(index.find(name) is None for name in table.labels()):
         return None
@@ -192,6 +193,6 @@ def _split_tables(folder: Path) -> dict[str, Path]:
 
 def _picture_place(folder: Path, names: tuple[str, ...]) -> Path | None:
     """Return the folder of a split's pictures: ``train_images/``, ``train/``, else ``images/``."""
-    folders = {each.name.lower(): each for each in visible_folders(folder)}
+    folders = {each.name.lower(): each for each in list_folders(folder)}
     wanted = (*(f"{name}_images" for name in names), *names, *PICTURE_FOLDERS)
     return next((folders[name] for name in wanted if name in folders), None)

@@ -1,36 +1,55 @@
 """What must not be torn apart by a split: images of one subject, as names tell, and images of identical content."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.data.dataset import name_some
 from core.data.identical import find_identical, join_groups
-from core.data.name_groups import find_name_groups, say_torn
+from core.data.patients import find_name_groups, say_torn
 
 COMPARED = 20_000
 """Sets of more images are not searched for identical ones: each may have to be opened."""
 
 
-def find_image_groups(images: Mapping[Path, tuple[str, str]]) -> tuple[Mapping[Path, str], tuple[str, ...]]:
-    """Find the group of each image, and say how groups were found and which a set's own splits tear apart.
+@dataclass(frozen=True)
+class GroupedImage:
+    """What is known of an image before it is grouped.
 
-    Args:
-        images: Split and name of each image.
+    Attributes:
+        split: Where it is.
+        name: Its group where it stands alone.
+        path: Where it lies, below a folder that says the split; the name where folders tell nothing.
+    """
+
+    split: str
+    name: str
+    path: str = ""
+
+    @property
+    def told(self) -> str:
+        """What may tell the person."""
+        return self.path or self.name
+
+
+def find_image_groups(images: Mapping[Path, GroupedImage]) -> tuple[Mapping[Path, str], tuple[str, ...]]:
+    """Find the group of each image, and say how groups were found and which a set's own splits tear apart.
 
     Returns:
         The group of each image, and sentences.
     """
-    found = find_name_groups([name for _, name in images.values()])
-    groups = {path: found.groups[name] for path, (_, name) in images.items()}
+    found = find_name_groups([image.told for image in images.values()])
+    shared = {path for path, image in images.items() if found.groups[image.told] != image.told}
+    groups = {path: found.groups[image.told] if path in shared else image.name for path, image in images.items()}
     by_split: dict[str, set[str]] = {}
-    for path, (split, _) in images.items():
-        by_split.setdefault(split, set()).add(groups[path])
-    torn = say_torn(by_split, {group for name, group in found.groups.items() if group != name})
+    for path, image in images.items():
+        by_split.setdefault(image.split, set()).add(groups[path])
+    torn = say_torn(by_split, {groups[path] for path in shared})
     same = find_identical(images) if len(images) <= COMPARED else []
     leaders = join_groups([{groups[path] for path in paths} for paths in same])
     joined = {path: leaders.get(group, group) for path, group in groups.items()}
     how = (found.how,) if found.how else ()
-    notes = (*how, *torn, *_say_identical(same, {path: split for path, (split, _) in images.items()}))
+    notes = (*how, *torn, *_say_identical(same, {path: image.split for path, image in images.items()}))
     # A set of one image in many files could not be divided at all
     return joined if len(set(joined.values())) > 1 else groups, notes
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.dataset import DatasetSpec, hold_back, say_left_out
-from core.data.image_groups import find_image_groups
+from core.data.image_groups import GroupedImage, find_image_groups
 from core.data.landcover_colours import CLASSES, COLOURS, UNKNOWN, Labels, read_colours, render_labels
 from core.data.landcover_numbers import find_label_kind, read_numbers
 from core.data.masked_files import MaskedFile, check_masked_files
@@ -118,7 +118,7 @@ def _read_masks(splits: dict[str, tuple[LandcoverItem, ...]]) -> tuple[dict[str,
     pairs = [MaskedFile(item.image, item.mask) for _, item in items if item.mask]
     checked = check_masked_files(pairs)
     numbers, said = find_label_kind([pair.mask for pair in pairs])
-    groups, together = find_image_groups({item.image: (split, item.name) for split, item in items})
+    groups, together = find_image_groups({item.image: GroupedImage(split, item.name) for split, item in items})
 
     def finish(item: LandcoverItem) -> LandcoverItem:
         orientation = checked.turned.get(item.mask, 1) if item.mask else 1

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from core.data.class_names import plain_class
 from core.data.dataset import say_left_out
-from core.data.found_classes import SINGLE, FoundClasses, FoundPicture, below, visible_folders, visible_pictures
+from core.data.found_classes import SINGLE, FoundClasses, FoundPicture
 from core.data.label_tables import read_label_table
 from core.data.picture_index import PictureIndex
 from core.data.split_folders import SPLIT_WORDS, split_folders
+from core.data.visible_files import list_folders, list_pictures, name_below
 
 TRUTHS = ("truth", "gt")
 """What follows a split's name in the name of a CSV that holds its labels."""
@@ -30,12 +31,12 @@ def find_named_files(folder: Path) -> FoundClasses | None:
     A CSV with the columns ``image_id,label`` may say a split's labels instead: ``val_gt.csv``. Where classes are
     numbers, ``class_names.txt`` may say what they are called, a name on each line, that of class 0 first.
     """
-    places = {split: folders[0] for split, folders in split_folders(visible_folders(folder)).items()}
-    places = {split: place for split, place in places.items() if visible_pictures(place)}
+    places = {split: folders[0] for split, folders in split_folders(list_folders(folder)).items()}
+    places = {split: place for split, place in places.items() if list_pictures(place)}
     splits: dict[str, list[FoundPicture]] = {}
     known: set[str] = set()
     for split, place in (places if "train" in places else {SINGLE: folder}).items():
-        pictures = [FoundPicture(path, class_in_name(path.stem)) for path in visible_pictures(place)]
+        pictures = [FoundPicture(path, class_in_name(path.stem)) for path in list_pictures(place)]
         if split in {SINGLE, "train"}:
             if not are_classes([picture.word for picture in pictures]):
                 return None
@@ -44,8 +45,9 @@ def find_named_files(folder: Path) -> FoundClasses | None:
     unknown = [each for pictures in splits.values() for each in pictures if not each.word]
     splits = {split: [each for each in pictures if each.word] for split, pictures in splits.items()}
     notes = (f"{len(unknown)} pictures have no label; they are predicted, not scored.",) * bool(unknown)
-    if SINGLE in splits and (deeper := [path for each in visible_folders(folder) for path in visible_pictures(each)]):
-        notes = (*notes, say_left_out(below(deeper, folder), "in folders beside images whose names tell the class"))
+    if SINGLE in splits and (deeper := [path for each in list_folders(folder) for path in list_pictures(each)]):
+        names = name_below(deeper, folder)
+        notes = (*notes, say_left_out(names, "in folders beside images whose names tell the class"))
     splits = {split: pictures for split, pictures in (splits | {"unlabelled": unknown}).items() if pictures}
     return FoundClasses("named files", splits, notes, _named_numbers(folder, splits))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.dataset import hold_back, name_some, say_left_out
-from core.data.image_groups import find_image_groups
+from core.data.image_groups import GroupedImage, find_image_groups
 from core.data.name_matching import find_key, find_owned, name_images
 from core.data.split_folders import split_folders
 from core.data.visible_files import (
@@ -254,7 +254,7 @@ def _say_strays(folder: Path) -> Iterator[str]:
 def _group(splits: Mapping[str, tuple[Pair, ...]]) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
     """Give pairs their groups, and return what is to be said about them."""
     groups, notes = find_image_groups(
-        {pair.image: (split, pair.name) for split, each in splits.items() for pair in each}
+        {pair.image: GroupedImage(split, pair.name) for split, each in splits.items() for pair in each}
     )
     return {
         split: tuple(replace(pair, group=groups[pair.image]) for pair in each) for split, each in splits.items()

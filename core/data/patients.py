@@ -1,23 +1,47 @@
-"""The patient whom a file's name or folder tells: no split may part the pictures of one."""
+"""Which images show one person, as names of files and folders tell: they must not be parted by a split."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+
+from core.data.dataset import name_some
+from core.data.visible_files import PICTURE_ENDINGS
 
 KERMANY = re.compile(r"(person\d+)_(?:bacteria|virus)_|((?:NORMAL\d*-)?IM-\d+)-\d")
 """Start of the file names of Kermany et al. (2018)."""
-NAMED = re.compile(
-    r"(?:^|[\W_])((?:patient|pat|pt|subject|subj|sub|person|participant|volunteer|donor|animal|case|p)(?:id)?"
-    r"[ _-]?\d+)", re.IGNORECASE,
+PATIENT = re.compile(
+    r"(?<![^\W\d_])((?:patient|person|participant|subject|subj|sub|pat|pid|pt|child|volunteer|donor|animal|case)(?:id)?"
+    r"[ _-]?[a-z]?\d+|(?<!\w)p(?:id)?[ _-]?\d+)(?!\d)", re.IGNORECASE,
 )  # fmt: skip
-"""``patient012_a``, ``scan_sub-03_run-1``, ``Case 7 (2)``, ``p3_1``."""
+"""``patient012_a``, ``scan_sub-03_run-1``, ``Case 7 (2)``; a mere ``p`` at the start alone: ``tile_p3`` is a patch."""
+_SIDES = "left|right|od|os|l|r"
 EYE = re.compile(
-    r"(?P<person>.+?)[\s_-]*(?<![^\W\d_])(?P<side>left|right|od|os|l|r)(?:[\s_-]*eye)?(?:[\s_-]+\d+)?", re.IGNORECASE
+    rf"(?P<person>.+?)[\s_-]*(?<![^\W\d_])(?P<side>{_SIDES})(?:[\s_-]*eye)?(?P<after>(?:[\s_-].*)?)", re.IGNORECASE
 )
-"""``10_left``, ``10_right``; ``017OD``; ``Q001_L_2``, the second of that eye."""
-EYE_FIRST = re.compile(r"(?P<side>left|right|od|os|l|r)[\s_-]*(?P<person>\d.*)", re.IGNORECASE)
+"""``10_left``, ``Image_01L``, ``017OD``; ``Q001_L_2``, the second of that eye; ``10_left_2021``."""
+EYE_FIRST = re.compile(rf"(?P<side>{_SIDES})[\s_-]*(?P<person>\d.*)", re.IGNORECASE)
 """``OD_12``, ``OS_12``."""
+NUMBERED = re.compile(r"(.*\d)[_-]\d{1,3}")
+"""A number of an image after the number of its subject: ``12_3``."""
+FEWEST_NUMBERED = 5
+
+Stems = Mapping[str, str]
+"""File names without ending, by name."""
+
+
+@dataclass(frozen=True)
+class NameGroups:
+    """Groups by name.
+
+    Attributes:
+        groups: The person by name; the name itself where nothing tells, or where no other image shows that person.
+        how: A sentence on what told them; empty where every name stands alone.
+    """
+
+    groups: Mapping[str, str] = field(default_factory=dict)
+    how: str = ""
 
 
 def find_patient(stem: str) -> str:
@@ -28,40 +52,144 @@ def find_patient(stem: str) -> str:
     >>> find_patient("patient012_a"), find_patient("scan_sub-03_run-1"), find_patient("cap3"), find_patient("0001")
     ('patient012', 'sub-03', '', '')
     """
-    patient = KERMANY.match(stem)
-    if patient:
-        return patient[1] or patient[2]
-    named = NAMED.search(stem)
-    return re.sub(r"[\s_]", "-", named[1].lower()) if named else ""
+    written = _written_patient(stem)
+    return written if KERMANY.match(stem) else re.sub(r"[\s_]", "-", written.lower())
 
 
-def find_groups(names: Sequence[str]) -> Mapping[str, str]:
-    """Return the patient by picture, for pictures that share theirs with others; empty where no name tells any.
+def find_name_groups(names: Sequence[str]) -> NameGroups:
+    """Find which names are of one person: words such as ``patient12``, both eyes, a folder, or a second number.
+
+    A group that only one file name has is none. Files of one name in several folders are counted anew in each, which
+    tells no person. A second number alone (``12_1``, ``12_2``) counts only where all names have one, none occurs twice
+    and there are at least 5 subjects: else it is rather a number of a kind.
 
     Args:
-        names: Paths within the data set; where a file's name tells nothing, its nearest folders are asked.
+        names: Of images, with or without ending; or paths within the data set, whose first folder is a split or a
+            class.
+
+    >>> find_name_groups(["01_left", "01_right", "02_left"]).groups
+    {'01_left': '01', '01_right': '01', '02_left': '02_left'}
+    >>> find_name_groups(["a/patient3_a.png", "a/Patient-3_b.png", "a/cat.png"]).groups
+    {'a/patient3_a.png': 'patient3', 'a/Patient-3_b.png': 'patient3', 'a/cat.png': 'a/cat.png'}
     """
-    stems = {name: PurePosixPath(name).stem for name in names}
-    eyes = _eyes(stems.values())
-    found = {name: find_patient(stem) or eyes.get(stem, "") or _by_folder(name) for name, stem in stems.items()}
-    members = defaultdict[str, set[str]](set)
-    for name, group in found.items():
-        members[group].add(stems[name])
-    # Files of one name in several class folders are counted anew in each: that tells no patient.
-    told = {group for group, each in members.items() if group and len(each) > 1}
-    return {name: group for name, group in found.items() if group in told or KERMANY.match(stems[name])}
+    stems = {name: _stem(name) for name in names}
+    told: dict[str, str] = {}
+    way_of: dict[str, str] = {}
+    for way, tell in _WAYS.items():
+        more = tell({name: stem for name, stem in stems.items() if name not in told})
+        told |= more
+        way_of |= dict.fromkeys(more, way)
+    told = told or _numbered(stems)
+    shared = _shared(told, stems)
+    several = len(set(shared.values()))
+    if not several:
+        return NameGroups({name: name for name in stems})
+    used = {way_of.get(name, "a second number") for name in shared}
+    ways = [way for way in (*_WAYS, "a second number") if way in used]
+    how = (
+        f"Images of one subject stay together, told by {' and '.join(ways)} in the names: {several:,} "
+        f"{'subject has' if several == 1 else 'subjects have'} several images."
+    )
+    return NameGroups({name: shared.get(name, name) for name in stems}, how)
 
 
-def _by_folder(name: str) -> str:
-    folders = PurePosixPath(name).parent.parts[1:]
-    return next((patient for folder in reversed(folders) if (patient := find_patient(folder))), "")
+def say_torn(groups_by_split: Mapping[str, Iterable[str]], named: Iterable[str]) -> tuple[str, ...]:
+    """Return the sentence about groups that a set's own splits tear apart; none if there are none.
+
+    Args:
+        groups_by_split: Groups of each split.
+        named: Groups that are more than a name of an image.
+    """
+    told = set(named)
+    splits_of: dict[str, list[str]] = {}
+    for split, groups in groups_by_split.items():
+        for group in set(groups):
+            splits_of.setdefault(group, []).append(split)
+    torn = sorted(group for group, splits in splits_of.items() if len(splits) > 1 and group in told)
+    if not torn:
+        return ()
+    places = [split for split in groups_by_split if any(split in splits_of[group] for group in torn)]
+    return (
+        f"{len(torn):,} of {len(splits_of):,} subjects {'has' if len(torn) == 1 else 'have'} images in several splits "
+        f"({', '.join(places)}), so scores are too good: {name_some(torn)}.",
+    )
 
 
-def _eyes(stems: Iterable[str]) -> Mapping[str, str]:
-    """Return the person by file name, where at least one name occurs with both eyes."""
-    found = {stem: match for stem in set(stems) if (match := EYE.fullmatch(stem) or EYE_FIRST.fullmatch(stem))}
-    sides = defaultdict[str, set[str]](set)
-    for match in found.values():
-        sides[match["person"].casefold()].add(match["side"].lower())
-    pairs = Counter(len(each) > 1 for each in sides.values())
-    return {stem: match["person"] for stem, match in found.items()} if pairs[True] else {}
+def _stem(name: str) -> str:
+    """Return a file's name without folders and ending; ``10.5_left`` has none."""
+    path = PurePosixPath(name)
+    return path.stem if path.suffix.lower() in PICTURE_ENDINGS else path.name
+
+
+def _written_patient(stem: str) -> str:
+    """Return the patient as the name writes it; empty where it tells none."""
+    if published := KERMANY.match(stem):
+        return published[1] or published[2]
+    named = PATIENT.search(stem)
+    return named[1] if named else ""
+
+
+def _shared(told: Mapping[str, str], stems: Stems) -> dict[str, str]:
+    """Return the person by name where several file names have it, in the spelling of the first of them."""
+    names_of, spelling = defaultdict[str, set[str]](set), dict[str, str]()
+    for name, person in told.items():
+        names_of[_plain(person)].add(stems[name])
+        spelling.setdefault(_plain(person), person)
+    return {name: spelling[_plain(person)] for name, person in told.items() if len(names_of[_plain(person)]) > 1}
+
+
+def _plain(person: str) -> str:
+    """Return a person for comparing: ``Patient_3`` and ``patient3`` are one, ``1-2`` and ``12`` are not."""
+    return re.sub(r"(?<=[^\W\d_])[\s_-]+(?=\d)", "", person).casefold()
+
+
+def _by_word(stems: Stems) -> dict[str, str]:
+    return {name: written for name, stem in stems.items() if (written := _written_patient(stem))}
+
+
+def _by_eye(stems: Stems) -> dict[str, str]:
+    """Return the person by name, where the name says which eye or side of one it shows.
+
+    A person is what stands before the side, whatever follows it, such as the number of a visit; where that would make
+    one person of all, what follows tells them apart. A name without a number counts where it occurs with both sides:
+    ``smith_left`` and ``smith_right``.
+    """
+    sides = {name: side for name, stem in stems.items() if (side := _side(stem))}
+    both = defaultdict[str, set[str]](set)
+    for side in sides.values():
+        both[_plain(side["person"])].add(side["side"].lower())
+    sides = {
+        name: side for name, side in sides.items()
+        if re.search(r"\d$", side["person"]) or side.re is EYE_FIRST or len(both[_plain(side["person"])]) > 1
+    }  # fmt: skip
+    found = {name: side["person"] for name, side in sides.items()}
+    if len(set(found.values())) < 2:
+        found |= {name: side["person"] + side["after"] for name, side in sides.items() if side.re is EYE}
+    return found
+
+
+def _side(stem: str) -> re.Match[str] | None:
+    return EYE.fullmatch(stem) or EYE_FIRST.fullmatch(stem)
+
+
+def _by_folder(stems: Stems) -> dict[str, str]:
+    """Return the patient whom the nearest folder tells that tells one."""
+    found = {}
+    for name in stems:
+        for folder in PurePosixPath(name).parent.parts[1:]:
+            found[name] = find_patient(folder) or found.get(name, "")
+    return {name: patient for name, patient in found.items() if patient}
+
+
+_WAYS: Mapping[str, Callable[[Stems], dict[str, str]]] = {
+    "patients": _by_word, "left and right eyes": _by_eye, "folders": _by_folder,
+}  # fmt: skip
+"""What tells a person, the surest first."""
+
+
+def _numbered(stems: Stems) -> dict[str, str]:
+    found = {name: match[1] for name, stem in stems.items() if (match := NUMBERED.fullmatch(stem))}
+    counted_anew = max(Counter(stems.values()).values(), default=0) > 1
+    if counted_anew or len(found) < len(stems) or len(set(found.values())) < FEWEST_NUMBERED:
+        return {}
+    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.data.dataset import DatasetSpec, hold_back, say_left_out
 from core.data.headers import read_headers, say_pages
-from core.data.image_groups import find_image_groups
+from core.data.image_groups import GroupedImage, find_image_groups
 from core.data.pairs import FIELD_FOLDERS, MANUAL, PICTURE_FOLDERS, SPLIT_FOLDERS, find_child
 from core.data.vessels import MASK_FOLDERS, find_vessels
 from core.data.visible_files import PICTURE_ENDINGS, list_folders, may_be_picture
@@ -84,7 +84,7 @@ def _find_plain(folder: Path) -> PictureSet:
     if not splits["train"]:
         seen = f" {say_left_out(others, 'of a kind that is not read', what='file')}" if others else ""
         raise UserError(f"{folder} holds no pictures; give a folder with {', '.join(PICTURE_ENDINGS)} files.{seen}")
-    splits, notes = _group(splits)
+    splits, notes = _group(folder, splits)
     if others:
         notes.append(say_left_out(others, "of a kind that is not read", what="file"))
     if "test" not in splits and len({item.group for item in splits["train"]}) > 1:
@@ -93,11 +93,14 @@ def _find_plain(folder: Path) -> PictureSet:
     return PictureSet(folder.name, "plain", folder, splits, tuple(notes))
 
 
-def _group(splits: Mapping[str, Sequence[PictureItem]]) -> tuple[dict[str, tuple[PictureItem, ...]], list[str]]:
+def _group(
+    folder: Path, splits: Mapping[str, Sequence[PictureItem]]
+) -> tuple[dict[str, tuple[PictureItem, ...]], list[str]]:
     """Give pictures their groups, and return what is to be said about them."""
-    groups, notes = find_image_groups(
-        {item.image: (split, item.name) for split, each in splits.items() for item in each}
-    )
+    groups, notes = find_image_groups({
+        item.image: GroupedImage(split, item.name, f"{split}/{item.image.relative_to(folder).as_posix()}")
+        for split, each in splits.items() for item in each
+    })  # fmt: skip
     grouped = {split: tuple(replace(item, group=groups[item.image]) for item in each) for split, each in splits.items()}
     return grouped, list(notes)
 

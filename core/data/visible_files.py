@@ -1,10 +1,13 @@
 """What a folder holds for people: files that systems leave behind, pipes and devices are never taken for images."""
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".ppm", ".pgm", ".webp")
-SYSTEM_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
+SYSTEM_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"})
 """What Windows, macOS and network drives write beside one's files, in lower case."""
 TEXT_ENDINGS = (
     ".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".yaml", ".yml", ".log", ".py", ".ipynb",
@@ -31,18 +34,47 @@ def may_be_picture(name: str) -> bool:
     return not is_hidden(name) and not name.lower().endswith(TEXT_ENDINGS)
 
 
-def list_folders(folder: Path) -> list[Path]:
-    """Return the visible folders in a folder, in order."""
-    with os.scandir(folder) as entries:
-        return sorted(folder / each.name for each in entries if not is_hidden(each.name) and each.is_dir())
+@dataclass(frozen=True)
+class Visible:
+    """What a folder holds for people, each in order.
+
+    Attributes:
+        folders: Folders that no system made.
+        pictures: Files whose ending is that of an image.
+        others: All else, texts and pipes among it.
+    """
+
+    folders: list[Path]
+    pictures: list[Path]
+    others: list[Path]
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the visible files in a folder whose ending is that of an image, in order; none where there is no folder.
+def list_visible(folder: Path) -> Visible:
+    """List a folder; nothing where there is none, or where it may not be read.
 
     Folders hold thousands; asking the folder what is a file spares asking each of them.
     """
-    return _list(folder, pictures=True)
+    folders, pictures, others = list[str](), list[str](), list[str]()
+    with suppress(OSError), os.scandir(folder) as entries:
+        for each in entries:
+            if is_hidden(each.name):
+                continue
+            kind = others
+            with suppress(OSError):  # a link into what may not be read
+                kind = folders if each.is_dir() else pictures if _is_picture(each) else others
+            if kind is not folders or not each.name.startswith("__"):
+                kind.append(each.name)
+    return Visible(*([folder / name for name in sorted(names)] for names in (folders, pictures, others)))
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """Return the visible folders in a folder, in order."""
+    return list_visible(folder).folders
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the visible files in a folder whose ending is that of an image, in order."""
+    return list_visible(folder).pictures
 
 
 def list_others(folder: Path) -> list[Path]:
@@ -50,29 +82,26 @@ def list_others(folder: Path) -> list[Path]:
 
     Folders are not listed, nor texts and tables, but ``.dcm``, ``.nii.gz`` and pipes are.
     """
-    return _list(folder, pictures=False)
+    return [path for path in list_visible(folder).others if may_be_picture(path.name)]
+
+
+def list_deep(place: Path, levels: int = 2) -> Visible:
+    """List a folder and so many levels below it, their folders among the rest; no whole disk is searched."""
+    seen = list_visible(place)
+    for folder in list(seen.folders) if levels else ():
+        more = list_deep(folder, levels - 1)
+        seen = Visible(seen.folders + more.folders, seen.pictures + more.pictures, seen.others + more.others)
+    return seen
 
 
 def list_deeper_pictures(folder: Path) -> list[Path]:
     """Return the images that lie one or two folders deeper, in order; a whole disk is not searched."""
-    if not folder.is_dir():
-        return []
-    places = [inner for outer in list_folders(folder) for inner in (outer, *list_folders(outer))]
-    return sorted(path for place in places for path in list_pictures(place))
+    return sorted(path for each in list_folders(folder) for path in list_deep(each, 1).pictures)
 
 
-def _list(folder: Path, *, pictures: bool) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        names = [
-            each.name
-            for each in entries
-            if not is_hidden(each.name)
-            and not each.is_dir()
-            and (_is_picture(each) if pictures else may_be_picture(each.name) and not _is_picture(each))
-        ]
-    return [folder / name for name in sorted(names)]
+def name_below(paths: Sequence[Path], folder: Path) -> list[str]:
+    """Return the paths as they are called within a folder."""
+    return [path.relative_to(folder).as_posix() for path in paths]
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:

@@ -272,7 +272,7 @@ def test_a_class_folder_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch
             raise PermissionError(13, "Permission denied")
         return scan(path)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("core.data.found_classes.os.scandir", refuse)
+    monkeypatch.setattr("core.data.visible_files.os.scandir", refuse)
     found = open_classified(tmp_path)
     assert found.classes == ("cat", "dog")
     assert any("owl" in note for note in found.notes)

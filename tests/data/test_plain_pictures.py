@@ -134,3 +134,13 @@ def test_a_folder_without_pictures_is_refused_in_one_sentence(tmp_path: Path) ->
         open_pictures(tmp_path)
     with refuses(tmp_path / "nowhere"):
         open_pictures(tmp_path / "nowhere")
+
+
+def test_folders_tell_patients_and_count_anew(tmp_path: Path) -> None:
+    for place in ("patient1/a", "patient1/b", "patient2/a", "other/case_1", "more/case_1"):
+        _picture(tmp_path / f"{place}.png")
+    items = [item for each in open_pictures(tmp_path).splits.values() for item in each]
+    assert {item.name: item.group for item in items} == {
+        "patient1_a": "patient1", "patient1_b": "patient1", "patient2_a": "patient2_a", "other_case_1": "other_case_1",
+        "more_case_1": "more_case_1",
+    }  # fmt: skip
