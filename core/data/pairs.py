@@ -1,13 +1,13 @@
 """Folders of images and of masks that belong together by name, with or without split folders."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.dataset import hold_back, name_some, say_left_out
 from core.data.image_groups import GroupedImage, find_image_groups
-from core.data.name_matching import find_key, find_owned, name_images
+from core.data.name_matching import SECOND_END, find_key, match_masks, name_images
 from core.data.split_folders import split_folders
 from core.data.visible_files import (
     PICTURE_ENDINGS,
@@ -216,23 +216,60 @@ def _find_in(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> t
     found = _find_place(place, masks, is_field)
     if found is None:
         return (), []
-    images = list_pictures(found.images)
-    key = find_key(images)
-    bare = {key(image) for image in images}
-    drawn = list_pictures(found.masks)
-    owned, fields, second = (
-        find_owned(list_pictures(each) if each else (), bare, key) for each in (found.masks, found.fields, found.second)
-    )
-    names = name_images(images)
+    images, drawn = list_pictures(found.images), list_pictures(found.masks)
+    named = _sort_masks(drawn, images, is_field)
+    beside = (match_masks(list_pictures(each), images).masks() if each else {} for each in (found.fields, found.second))
+    fields, second = (own or other for own, other in zip(beside, (named.fields, named.second), strict=True))
+    key, names = find_key(images), name_images(images)
     pairs = tuple(
-        Pair(names[image], image, owned[stem], fields.get(stem), second.get(stem))
+        Pair(names[image], image, named.masks[stem], fields.get(stem), second.get(stem))
         for image in images
-        if (stem := key(image)) in owned
+        if (stem := key(image)) in named.masks
     )
-    notes = [*found.notes, *_say_missing(images, pairs, drawn)] if pairs else []
-    for folder in (found.images, found.masks) if pairs else ():
+    if not pairs:
+        return (), []
+    notes = [
+        *found.notes,
+        *named.notes,
+        *_say_missing(images, pairs, [each for each in drawn if each not in named.told]),
+    ]
+    for folder in (found.images, found.masks):
         notes += _say_strays(folder)
     return pairs, notes
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """The files of a folder of masks: what each shows of its image, which others are told of, and sentences."""
+
+    masks: Mapping[str, Path]
+    fields: Mapping[str, Path]
+    second: Mapping[str, Path]
+    told: Collection[Path]
+    notes: tuple[str, ...]
+
+
+def _sort_masks(drawn: Sequence[Path], images: Sequence[Path], is_field: IsField | None) -> _Sorted:
+    """Tell annotations from fields of view and a second observer's masks that lie among them, by their names' ends."""
+    matched = match_masks(drawn, images)
+    notes = []
+    discs, seconds = list[str](), list[str]()
+    if is_field and len(matched.families) > 1:
+        discs = [end for end, family in matched.families.items() if is_field(list(family.values()))]
+        seconds = [end for end in matched.families if SECOND_END.fullmatch(end) and end not in discs]
+    ends = [end for end in matched.families if end not in discs and end not in seconds]
+    if not ends:
+        ends, discs, seconds = list(matched.families), [], []
+    for each, what in ((discs, "round fields of view"), (seconds, "a second observer's masks")):
+        if files := list(matched.masks(each).values()):
+            notes.append(f"{len(files):,} files among the masks are used as {what}: {name_some(files)}.")
+    if matched.strange:
+        why = "because what follows the image's name there is no word for masks, so they may be of another image"
+        notes.append(say_left_out(matched.strange, why, of=len(drawn), what="mask"))
+    fields, second = matched.masks(discs), matched.masks(seconds)
+    return _Sorted(
+        matched.masks(ends), fields, second, {*matched.strange, *fields.values(), *second.values()}, tuple(notes)
+    )
 
 
 def _say_missing(images: Sequence[Path], pairs: Sequence[Pair], drawn: Sequence[Path]) -> Iterator[str]:
