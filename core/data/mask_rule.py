@@ -42,6 +42,10 @@ class Samples:
         bright = shown.max(axis=2) if shown.ndim == 3 else shown
         return bright if self.alpha is None else np.where(self.alpha >= SOLID, bright, 0).astype(bright.dtype)
 
+    def numbers(self) -> NDArray[Any]:
+        """Return the palette's numbers ``(H, W)`` where there is a palette, else the brightness."""
+        return self.values if self.palette is not None else self.brightness()
+
     def opacity(self) -> NDArray[np.uint8]:
         """Return ``(H, W)``, 0 transparent to 255."""
         return np.full(self.values.shape[:2], 255, np.uint8) if self.alpha is None else self.alpha
@@ -107,7 +111,7 @@ class MaskRule:
         return np.asarray(~on if self.inverted else on), None
 
     def _read_numbers(self, samples: Samples, name: str) -> tuple[Mask, Mask | None]:
-        numbers = samples.values if self.source == "palette" and samples.values.ndim == 2 else samples.brightness()
+        numbers = samples.numbers() if self.source == "palette" else samples.brightness()
         on = np.asarray(numbers == self.foreground)
         known = np.asarray(numbers != self.ignored) if self.ignored is not None else np.ones_like(on)
         strange = ~on & known & (numbers != self.background)

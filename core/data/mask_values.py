@@ -13,6 +13,7 @@ from core.data.mask_levels import FEW, count_brightness, find_colours, find_furt
 from core.data.mask_rule import SOLID, MaskRule, Samples
 from core.data.pictures import read_samples, upright
 from core.data.raster import Mask
+from core.data.trimaps import UNSURE, frame_of
 from core.errors import UserError
 
 AT_MOST = 200
@@ -120,12 +121,17 @@ def decide(looked: LookedAt) -> FoundRule:
             f"Nothing is marked: {looked.say()}, and all hold 0 alone; give masks with 0 for the background and 255 "
             "for the foreground."
         )
-    ways: tuple[Callable[[LookedAt], FoundRule | None], ...] = (_by_alpha, _by_palette, _by_colours, _by_greys)
+    ways: tuple[Callable[[LookedAt], FoundRule | None], ...] = (
+        _by_alpha, _by_border_number, _by_two_numbers, _by_colours, _by_greys,
+    )  # fmt: skip
     return next(found for way in ways if (found := way(looked)) is not None)
 
 
 def _all_black(looked: LookedAt) -> bool:
-    return all(each.alpha is None and not each.brightness().any() for each in looked.masks)
+    return all(
+        each.alpha is None and not each.brightness().any() and len(np.unique(each.numbers())) == 1
+        for each in looked.masks
+    )
 
 
 def _by_alpha(looked: LookedAt) -> FoundRule | None:
@@ -145,7 +151,7 @@ def _by_alpha(looked: LookedAt) -> FoundRule | None:
     )
 
 
-def _by_palette(looked: LookedAt) -> FoundRule | None:
+def _by_border_number(looked: LookedAt) -> FoundRule | None:
     """Of palettes whose number 255 is a border that does not count, as PASCAL VOC has it, the numbers are meant."""
     if any(each.palette is None for each in looked.masks):
         return None
@@ -158,6 +164,35 @@ def _by_palette(looked: LookedAt) -> FoundRule | None:
     if things[0] != 1 and (palette[things[0]] == things[0]).all():
         return None  # the palette is that of greys
     return FoundRule(MaskRule("palette", foreground=things[0], ignored=IGNORED), (_say_ignored(looked, things[0]),))
+
+
+def _by_two_numbers(looked: LookedAt) -> FoundRule | None:
+    """Of a palette's two numbers the lower is the background by custom, though its colour may be the lighter one.
+
+    Where colours and numbers say the same, or palettes differ, colours are asked as always. Else what runs along the
+    frame is the background; where the colours cannot be told apart by brightness, the numbers are read.
+    """
+    palettes = [each.palette for each in looked.masks if each.palette is not None and each.alpha is None]
+    used = sorted({int(number) for each in looked.masks for number in np.unique(each.numbers())})
+    if len(palettes) < len(looked.masks) or len(used) != 2:
+        return None
+    if any((each[used] != palettes[0][used]).any() for each in palettes):
+        return None
+    low, high = (int(palettes[0][number].max()) for number in used)
+    if high - low >= LEAST_CONTRAST:
+        return None
+    share = float(np.median([(frame_of(each.numbers()) == used[0]).mean() for each in looked.masks]))
+    ground, meant = used if share >= UNSURE else reversed(used)
+    if meant == used[0] and low - high >= LEAST_CONTRAST:
+        return None
+    how = "runs along the frame" if share >= 1 - UNSURE or share < UNSURE else "is the lower number"
+    said = (
+        f"Its masks have a palette in which {used[0]} is no darker than {used[1]}: {ground} {how} and is the "
+        f"background, {meant} the foreground ({looked.say()})."
+    )
+    if low - high < LEAST_CONTRAST:
+        return FoundRule(MaskRule("palette", foreground=meant, background=ground), (said,))
+    return FoundRule(MaskRule(cut=(low + high) / 2, levels=(high, low), inverted=True), (said,))
 
 
 def _by_colours(looked: LookedAt) -> FoundRule | None:
@@ -216,8 +251,8 @@ def _refuse_values(looked: LookedAt, values: Sequence[float], what: str) -> str:
 
 def _invert(found: FoundRule, looked: LookedAt, *, thin: bool) -> FoundRule:
     """Return the rule the other way round where all masks are more than half light, or have a light frame."""
-    if found.rule.source in {"alpha", "palette"}:
-        return found
+    if found.rule.source in {"alpha", "palette"} or found.rule.inverted:
+        return found  # what is meant is decided already
     read = [found.rule.read(each, name) for each, name in zip(looked.masks, looked.names, strict=True)]
     shares = [float(on[known].mean()) for on, known in read if known is None or known.any()]
     frames = [_frame_share(on) for on, _ in read]
@@ -253,7 +288,7 @@ def _refuse_both_ways(looked: LookedAt, shares: Sequence[float]) -> None:
 
 def _frame_share(on: Mask) -> float:
     """Return the share of an image's outermost pixels that is on."""
-    return float(np.concatenate([on[0], on[-1], on[:, 0], on[:, -1]]).mean())
+    return float(frame_of(on).mean())
 
 
 def _has_both(mask: Mask) -> bool:

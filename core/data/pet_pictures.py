@@ -48,7 +48,7 @@ def load_pet(item: PetItem, *, foreground: str) -> LabelledPicture:
 
 
 def _read_trimap(item: PetItem, foreground: str) -> tuple[Mask, None]:
-    labels = upright(read_samples(item.mask, limits=MASK_LIMITS).brightness(), item.orientation)
+    labels = upright(read_samples(item.mask, limits=MASK_LIMITS).numbers(), item.orientation)
     shift = PET - item.trimap_start
     pet, background, border = (value - shift for value in (PET, BACKGROUND, BORDER))
     if labels.min() < pet or labels.max() > border:

@@ -9,7 +9,7 @@ from core.data.mask_rule import MaskRule
 from core.data.mask_values import find_mask_rule
 from core.data.masked_files import MaskedFile, check_masked_files
 from core.data.pairs import find_pairs, say_seen
-from core.data.trimaps import find_trimap_start
+from core.data.trimaps import find_trimaps
 from core.data.visible_files import list_folders, list_pictures
 from core.errors import UserError
 
@@ -83,13 +83,14 @@ def _read_masks(found: PetSet) -> PetSet:
     items = [item for split in found.splits.values() for item in split]
     checked = check_masked_files(MaskedFile(item.image, item.mask) for item in items)
     masks = [item.mask for item in items]
-    start, rule, notes = find_trimap_start(masks), None, [*checked.notes, *checked.pages]
+    trimaps = find_trimaps(masks, certain=found.layout == "oxford")
+    start, rule, notes = trimaps.start, None, [*checked.notes, *checked.pages, *trimaps.notes]
     is_trimap = start is not None or found.layout == "oxford"
     if not is_trimap:
         read = find_mask_rule(masks)
         rule = read.rule
         notes += read.notes
-    elif found.layout != "oxford" or start == 0:
+    elif (found.layout != "oxford" or start == 0) and not trimaps.notes:
         values = [each - PET + (PET if start is None else start) for each in (PET, BACKGROUND, BORDER)]
         notes.append(
             f"Its masks are trimaps of {values[0]} pet, {values[1]} background, {values[2]} border, told by several."

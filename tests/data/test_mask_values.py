@@ -325,3 +325,48 @@ def test_dark_things_on_light_are_known_by_the_frame_however_large_they_are(tmp_
     assert on[30, 30]
     assert not on[0, 0]
     assert found.notes
+
+
+WHITE, BLACK, RED, GREEN = (255, 255, 255), (0, 0, 0), (200, 0, 0), (0, 200, 0)
+
+
+@pytest.mark.parametrize("thin", [False, True])
+@pytest.mark.parametrize(("numbers", "first", "second"), [
+    ((0, 1), WHITE, BLACK), ((0, 1), WHITE, RED), ((0, 1), RED, GREEN), ((1, 2), GREEN, RED), ((0, 7), BLACK, BLACK),
+    ((0, 255), WHITE, BLACK),
+])  # fmt: skip
+def test_of_a_palette_s_numbers_the_one_along_the_frame_is_background_however_light(
+    tmp_path: Path, numbers: tuple[int, int], first: tuple[int, ...], second: tuple[int, ...], thin: bool
+) -> None:
+    colours = [90] * 768
+    for number, colour in zip(numbers, (first, second), strict=True):
+        colours[3 * number : 3 * number + 3] = colour
+
+    def encode(mask: Truth) -> Image.Image:
+        image = Image.fromarray(np.where(mask, numbers[1], numbers[0]).astype(np.uint8)).convert("P")
+        image.putpalette(colours)
+        return image
+
+    paths = _write(tmp_path, encode)
+    found = find_mask_rule(paths, thin=thin)
+    assert_names(found.notes[0], *numbers, "5 of 5", "p0.png")
+    for path, truth in zip(paths, TRUTHS, strict=True):
+        np.testing.assert_array_equal(read_set_mask(path, found.rule)[0], truth)
+
+
+def test_where_neither_number_runs_along_the_frame_the_lower_is_background(tmp_path: Path) -> None:
+    halves = np.arange(60) < 30
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for path in paths:
+        _palette(np.tile(halves, (40, 1)), *WHITE, *BLACK).save(path)
+    found = find_mask_rule(paths)
+    assert_names(found.notes[0], 0, 1, "lower number")
+    np.testing.assert_array_equal(read_set_mask(paths[0], found.rule)[0][0], halves)
+
+
+def test_palettes_that_differ_are_read_by_their_colours(tmp_path: Path) -> None:
+    paths = _write(tmp_path, lambda mask: _palette(mask, *BLACK, *WHITE))
+    _palette(~TRUTHS[1], *WHITE, *BLACK).save(paths[1])
+    found = find_mask_rule(paths)
+    for path, truth in zip(paths, TRUTHS, strict=True):
+        np.testing.assert_array_equal(read_set_mask(path, found.rule)[0], truth)

@@ -302,6 +302,53 @@ def test_numbers_of_classes_are_no_trimaps(tmp_path: Path) -> None:
         _pets(tmp_path, encode)
 
 
+@pytest.mark.parametrize("colours", [None, [(37 * number) % 256 for number in range(768)]])
+@pytest.mark.parametrize(("ground", "thing"), [(1, 2), (2, 1)])
+def test_of_1_and_2_alone_the_one_along_the_frame_is_background(
+    tmp_path: Path, ground: int, thing: int, colours: list[int] | None
+) -> None:
+    for number in range(6):
+        pixels, mask = draw_blob(number)
+        save(pixels, tmp_path / f"images/{number}.png")
+        image = Image.fromarray(np.where(mask, thing, ground).astype(np.uint8))
+        if colours:
+            image = image.convert("P")
+            image.putpalette(colours)
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        image.save(tmp_path / f"masks/{number}.png")
+    found = open_pets(tmp_path)
+    _note(found, f"{ground} runs along the frame", f"{thing} the foreground")
+    for item in found.items("train"):
+        truth = draw_blob(int(item.name))[1]
+        np.testing.assert_array_equal(load_pet(item, foreground="pet+border").mask, truth)
+
+
+def test_1_and_2_that_share_the_frame_are_refused(tmp_path: Path) -> None:
+    with refuses(1, 2, "6 of 6", "0.png", 255):
+        _pets(tmp_path, lambda mask: np.where(np.arange(mask.shape[1]) < 30, 2, np.ones(mask.shape)).astype(np.uint8))
+
+
+def test_a_palette_s_trimaps_are_read_by_their_numbers(tmp_path: Path) -> None:
+    def encode(mask: np.ndarray) -> np.ndarray:
+        return np.where(outline(mask), 3, np.where(mask, 1, 2)).astype(np.uint8)
+
+    found = _pets(tmp_path, encode)
+    for path in (tmp_path / "masks").iterdir():
+        image = Image.open(path).convert("P")
+        image.putpalette([(37 * number) % 256 for number in range(768)])
+        image.save(path)
+    found = open_pets(tmp_path)
+    _note(found, "1 pet", "2 background", "3 border")
+    item = found.items("train")[0]
+    truth = draw_blob(int(item.name))[1]
+    np.testing.assert_array_equal(load_pet(item, foreground="border").mask, outline(truth))
+
+
+def test_classes_1_to_3_on_a_ground_of_1_are_no_trimaps(tmp_path: Path) -> None:
+    with refuses(1, 2, 3):
+        _pets(tmp_path, lambda mask: (1 + np.where(np.roll(mask, 25, 1), 2, mask)).astype(np.uint8))
+
+
 def test_pixels_that_do_not_count_are_outside_of_pets(tmp_path: Path) -> None:
     found = _pets(tmp_path, lambda mask: np.where(outline(mask), 255, mask).astype(np.uint8))
     _note(found, 255)
