@@ -19,7 +19,7 @@ class GroupedImage:
     Attributes:
         split: Where it is.
         name: Its group where it stands alone.
-        path: Where it lies, below a folder that says the split; the name where folders tell nothing.
+        path: Where it lies, below a folder that says the split; made of both where folders tell nothing more.
     """
 
     split: str
@@ -29,7 +29,7 @@ class GroupedImage:
     @property
     def told(self) -> str:
         """What may tell the person."""
-        return self.path or self.name
+        return self.path or f"{self.split}/{self.name}"
 
 
 def find_image_groups(images: Mapping[Path, GroupedImage]) -> tuple[Mapping[Path, str], tuple[str, ...]]:
@@ -39,12 +39,12 @@ def find_image_groups(images: Mapping[Path, GroupedImage]) -> tuple[Mapping[Path
         The group of each image, and sentences.
     """
     found = find_name_groups([image.told for image in images.values()])
-    shared = {path for path, image in images.items() if found.groups[image.told] != image.told}
-    groups = {path: found.groups[image.told] if path in shared else image.name for path, image in images.items()}
+    shared = found.shared
+    groups = {path: shared.get(image.told, image.name) for path, image in images.items()}
     by_split: dict[str, set[str]] = {}
     for path, image in images.items():
         by_split.setdefault(image.split, set()).add(groups[path])
-    torn = say_torn(by_split, {groups[path] for path in shared})
+    torn = say_torn(by_split, shared.values())
     same = find_identical(images) if len(images) <= COMPARED else []
     leaders = join_groups([{groups[path] for path in paths} for paths in same])
     joined = {path: leaders.get(group, group) for path, group in groups.items()}

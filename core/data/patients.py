@@ -1,4 +1,4 @@
-"""Which images show one person, as names of files and folders tell: they must not be parted by a split."""
+"""Which images show one person or are copies, as names of files and folders tell: no split must part them."""
 
 import re
 from collections import Counter, defaultdict
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from core.data.copies import find_copies, stem_of
 from core.data.dataset import name_some
-from core.data.visible_files import PICTURE_ENDINGS
 
 KERMANY = re.compile(r"(person\d+)_(?:bacteria|virus)_|((?:NORMAL\d*-)?IM-\d+)-\d")
 """Start of the file names of Kermany et al. (2018)."""
@@ -36,12 +36,18 @@ class NameGroups:
     """Groups by name.
 
     Attributes:
-        groups: The person by name; the name itself where nothing tells, or where no other image shows that person.
-        how: A sentence on what told them; empty where every name stands alone.
+        groups: The person, or the original, by name; the name itself where no other image is told to share it.
+        how: Sentences on what told them; empty where every name stands alone.
     """
 
     groups: Mapping[str, str] = field(default_factory=dict)
     how: str = ""
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """Groups by name, of the names that share theirs."""
+        sizes = Counter(self.groups.values())
+        return {name: group for name, group in self.groups.items() if sizes[group] > 1}
 
 
 def find_patient(stem: str) -> str:
@@ -61,7 +67,8 @@ def find_name_groups(names: Sequence[str]) -> NameGroups:
 
     A group that only one file name has is none. Files of one name in several folders are counted anew in each, which
     tells no person. A second number alone (``12_1``, ``12_2``) counts only where all names have one, none occurs twice
-    and there are at least 5 subjects: else it is rather a number of a kind.
+    and there are at least 5 subjects: else it is rather a number of a kind. Of copies and augmentations the original's
+    name counts, and what shows no person stays with its original.
 
     Args:
         names: Of images, with or without ending; or paths within the data set, whose first folder is a split or a
@@ -72,25 +79,40 @@ def find_name_groups(names: Sequence[str]) -> NameGroups:
     >>> find_name_groups(["a/patient3_a.png", "a/Patient-3_b.png", "a/cat.png"]).groups
     {'a/patient3_a.png': 'patient3', 'a/Patient-3_b.png': 'patient3', 'a/cat.png': 'a/cat.png'}
     """
-    stems = {name: _stem(name) for name in names}
+    copies = find_copies(names)
+    stems = {name: stem_of(copies.get(name, name)) for name in names}
     told: dict[str, str] = {}
     way_of: dict[str, str] = {}
     for way, tell in _WAYS.items():
         more = tell({name: stem for name, stem in stems.items() if name not in told})
         told |= more
         way_of |= dict.fromkeys(more, way)
-    told = told or _numbered(stems)
-    shared = _shared(told, stems)
+    shared = _shared(told or _numbered(stems, copies), stems)
+    said = [_say_persons(shared, way_of)] if shared else []
+    if copied := {name: copies[name] for name in copies if name not in shared}:
+        said.append(_say_copies(copied))
+    shared |= copied
+    return NameGroups({name: shared.get(name, name) for name in stems}, " ".join(said))
+
+
+def _say_persons(shared: Mapping[str, str], way_of: Mapping[str, str]) -> str:
     several = len(set(shared.values()))
-    if not several:
-        return NameGroups({name: name for name in stems})
     used = {way_of.get(name, "a second number") for name in shared}
-    ways = [way for way in (*_WAYS, "a second number") if way in used]
-    how = (
-        f"Images of one subject stay together, told by {' and '.join(ways)} in the names: {several:,} "
+    ways = " and ".join(way for way in (*_WAYS, "a second number") if way in used)
+    return (
+        f"Images of one subject stay together, told by {ways} in the names: {several:,} "
         f"{'subject has' if several == 1 else 'subjects have'} several images."
     )
-    return NameGroups({name: shared.get(name, name) for name in stems}, how)
+
+
+def _say_copies(copied: Mapping[str, str]) -> str:
+    originals = len(set(copied.values()))
+    changed = [PurePosixPath(name).name for name, base in copied.items() if stem_of(name) != PurePosixPath(base).name]
+    return (
+        f"By their names {len(changed):,} images are copies or augmentations of {originals:,} "
+        f"{'other' if originals == 1 else 'others'} and stay together with {'it' if originals == 1 else 'them'}: "
+        f"{name_some(changed)}."
+    )
 
 
 def say_torn(groups_by_split: Mapping[str, Iterable[str]], named: Iterable[str]) -> tuple[str, ...]:
@@ -109,16 +131,11 @@ def say_torn(groups_by_split: Mapping[str, Iterable[str]], named: Iterable[str])
     if not torn:
         return ()
     places = [split for split in groups_by_split if any(split in splits_of[group] for group in torn)]
+    have = "has" if len(torn) == 1 else "have"
     return (
-        f"{len(torn):,} of {len(splits_of):,} subjects {'has' if len(torn) == 1 else 'have'} images in several splits "
+        f"{len(torn):,} of {len(splits_of):,} subjects or originals {have} images in several splits "
         f"({', '.join(places)}), so scores are too good: {name_some(torn)}.",
     )
-
-
-def _stem(name: str) -> str:
-    """Return a file's name without folders and ending; ``10.5_left`` has none."""
-    path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in PICTURE_ENDINGS else path.name
 
 
 def _written_patient(stem: str) -> str:
@@ -187,9 +204,9 @@ _WAYS: Mapping[str, Callable[[Stems], dict[str, str]]] = {
 """What tells a person, the surest first."""
 
 
-def _numbered(stems: Stems) -> dict[str, str]:
+def _numbered(stems: Stems, copies: Mapping[str, str]) -> dict[str, str]:
     found = {name: match[1] for name, stem in stems.items() if (match := NUMBERED.fullmatch(stem))}
-    counted_anew = max(Counter(stems.values()).values(), default=0) > 1
+    counted_anew = max(Counter(stem for name, stem in stems.items() if name not in copies).values(), default=0) > 1
     if counted_anew or len(found) < len(stems) or len(set(found.values())) < FEWEST_NUMBERED:
         return {}
     return found
