@@ -1,6 +1,7 @@
 """Layouts in which a table tells the class: ``train.csv`` beside ``train_images/``, or one CSV beside the pictures."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.data.dataset import say_left_out
@@ -10,7 +11,7 @@ from core.data.named_files import is_truth, with_truth
 from core.data.pairs import PICTURE_FOLDERS, SPLIT_FOLDERS
 from core.data.picture_index import PictureIndex
 from core.data.split_folders import split_of
-from core.data.table_columns import plain_column
+from core.data.table_columns import cell, plain_column
 from core.data.visible_files import list_deep, list_folders
 from core.errors import UserError
 
@@ -25,6 +26,7 @@ def find_split_tables(folder: Path) -> FoundClasses | None:
         read = _read_beside(path, _picture_place(folder, SPLIT_FOLDERS[split]))
         if read is not None and (split != "train" or read[0].has_labels):
             splits[split] = _pictures(*read, strict=split != "test", notes=notes)
+            notes += read[0].say_rivals()
             if read[1].place.name.lower() not in PICTURE_FOLDERS:  # else other splits have theirs there too
                 notes += _say_unnamed(*read, _unnamed(*read))
         elif split == "train":
@@ -56,13 +58,15 @@ def find_single_table(folder: Path, *, guess: bool = True) -> FoundClasses | Non
     if not paths:
         return None
     index = PictureIndex(folder, list_deep(folder).pictures)
-    tables = [each for path in paths if (each := read_label_table(path, lambda name: index.find(name) is not None))]
+    tables = [_with_folders(each, index) for path in paths
+              if (each := read_label_table(path, lambda name: bool(index.find_all(name))))]  # fmt: skip
     labelled = [each for each in tables if _tells_classes(each, index) and (guess or not each.columns.guessed)]
     if not labelled:
         return None
     table = max(labelled, key=lambda each: len(each.rows))
     notes = [f"{each.path.name} was left out: {table.path.name} has as many rows or more."
              for each in labelled if each is not table]  # fmt: skip
+    notes += table.say_rivals()
     if table.columns.guessed and table.columns.label is not None:
         notes.append(f"The column {table.header[table.columns.label]} of {table.path.name} was taken for the class.")
     pictures = _pictures(table, index, strict=True, notes=notes)
@@ -76,10 +80,30 @@ def find_single_table(folder: Path, *, guess: bool = True) -> FoundClasses | Non
     return FoundClasses("table", splits, tuple(notes), template=template)
 
 
+def _with_folders(table: LabelTable, index: PictureIndex) -> LabelTable:
+    """Return a table whose names of several pictures are paths, where its column of splits says in which folder.
+
+    As where ``1.png`` of ``train`` and ``1.png`` of ``test`` lie in folders of these names.
+    """
+
+    def place(row: tuple[str, ...]) -> tuple[str, ...]:
+        paths = index.find_all(cell(row, table.columns.picture))
+        split = split_of(cell(row, table.columns.split))
+        fitting = [path for path in paths if len(paths) > 1 and split and _split_of_place(path) == split]
+        if len(fitting) != 1:
+            return row
+        return tuple(fitting[0] if column == table.columns.picture else each for column, each in enumerate(row))
+
+    if table.columns.split is None:
+        return table
+    return replace(table, rows=tuple(map(place, table.rows)))
+
+
 def _tells_classes(table: LabelTable, index: PictureIndex) -> bool:
     """Say whether a table names pictures and gives them at least two labels; one for all is a place to write into."""
     if not table.has_labels:
         return False
+    _refuse_unclear(table, index)
     return len({label for name, label in table.labels().items() if label and index.find(name)}) > 1
 
 
@@ -95,9 +119,10 @@ def _pictures(table: LabelTable, index: PictureIndex, *, strict: bool, notes: li
     Raises:
         UserError: If pictures or labels are missing.
     """
+    _refuse_unclear(table, index)
     labels, groups = table.labels(), table.told(table.columns.group)
     matches = index.match(labels)
-    missing = [*matches.missing, *matches.unclear, *(name for names in matches.shared.values() for name in names)]
+    missing = [*matches.missing, *(name for names in matches.shared.values() for name in names)]
     if missing:
         raise UserError(
             f"{len(missing)} of {len(labels)} pictures that {table.path.name} names are not in {index.place.name}/ or "
@@ -113,6 +138,18 @@ def _pictures(table: LabelTable, index: PictureIndex, *, strict: bool, notes: li
         FoundPicture(index.paths[matches.found[name]], label or None, group=groups.get(name, ""))
         for name, label in used.items()
     ]
+
+
+def _refuse_unclear(table: LabelTable, index: PictureIndex) -> None:
+    """Refuse a table that names pictures of which there are several, in different folders."""
+    names = dict.fromkeys(cell(row, table.columns.picture) for row in table.rows)
+    unclear = {name: paths for name in names if len(paths := index.find_all(name)) > 1}
+    for name, paths in unclear.items():
+        raise UserError(
+            f"{len(unclear):,} of {len(names):,} names in {table.path.name} fit several pictures each: {name} may be "
+            f"{paths[0]} or {paths[1]}. Write the folder into the table too, or add a column split that says train, "
+            "val or test as the folders do."
+        )
 
 
 def _with_several(table: LabelTable, labels: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from core.data.split_folders import split_of
@@ -67,9 +68,14 @@ def stem_of(name: str) -> str:
 
 def _place(name: str) -> tuple[str, str, str]:
     """Return the split that a path's folders say, its other folders, and its name without ending."""
-    folders = PurePosixPath(name).parent.parts
-    splits = [split for folder in folders if (split := split_of(folder))]
-    return (splits or [""])[0], "/".join(folder for folder in folders if not split_of(folder)), stem_of(name)
+    return *_read_folders(name.rpartition("/")[0]), stem_of(name)
+
+
+@lru_cache(maxsize=1024)
+def _read_folders(folders: str) -> tuple[str, str]:
+    parts = folders.split("/")
+    splits = [split for folder in parts if (split := split_of(folder))]
+    return (splits or [""])[0], "/".join(folder for folder in parts if not split_of(folder))
 
 
 def _find_original(stem: str, is_there: Callable[[str], bool]) -> str:

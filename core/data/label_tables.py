@@ -63,6 +63,17 @@ class LabelTable:
                 )
         return found
 
+    def say_rivals(self) -> list[str]:
+        """Return the sentence on which of several columns was taken for the class; none where one alone may be it."""
+        taken, others = self.columns.label, self.columns.rivals
+        if taken is None or not others:
+            return []
+        names = " and ".join(self.header[column].strip() for column in others)
+        return [
+            f"The class is read from the column {self.header[taken].strip()} of {self.path.name} and not from {names}, "
+            "which might be meant as well."
+        ]
+
     def told(self, column: int | None) -> dict[str, str]:
         """Return what another column says, by picture; nothing where there is no such column or the cell is empty."""
         if column is None:

@@ -122,6 +122,10 @@ class PictureIndex:
         found = self._index.find(name)
         return self.paths[found[0]] if len(found) == 1 else None
 
+    def find_all(self, name: str) -> tuple[str, ...]:
+        """Return the paths that a name fits, within the folder."""
+        return self._index.find(name)
+
     def match(self, names: Iterable[str]) -> Matches:
         """Find the pictures of several names; see :meth:`PathIndex.match`."""
         return self._index.match(names)

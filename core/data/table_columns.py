@@ -48,6 +48,7 @@ class Columns:
         group: Says the patient.
         split: Says the split.
         guessed: Whether the label column was taken because no other is left.
+        rivals: Might have been taken for the class as well, by their names.
     """
 
     has_header: bool
@@ -57,6 +58,7 @@ class Columns:
     group: int | None = None
     split: int | None = None
     guessed: bool = False
+    rivals: tuple[int, ...] = ()
 
 
 def find_columns(rows: Rows, is_picture: IsPicture | None = None) -> Columns | None:
@@ -70,9 +72,9 @@ def find_columns(rows: Rows, is_picture: IsPicture | None = None) -> Columns | N
     label, group, split = (_first(names, known) for known in (LABEL_COLUMNS, GROUP_COLUMNS, SPLIT_COLUMNS))
     known = [place for each in PICTURE_COLUMNS for place, name in enumerate(names) if name == each]
     known += [place for place, name in enumerate(names) if place not in known and PICTURE_WORDS & {*name.split()}]
+    worded = [place for place, name in enumerate(names) if LABEL_WORDS & {*name.split()} and place not in known]
     if label is None:
-        label = next((place for place, name in enumerate(names)
-                      if LABEL_WORDS & {*name.split()} and place not in known), None)  # fmt: skip
+        label = next(iter(worded), None)
     named = bool(known) or label is not None or group is not None
     has_header = not _names_a_picture(rows[0], is_picture) and (named or _is_header(rows, is_picture))
     body = rows[1:] if has_header else rows
@@ -84,9 +86,11 @@ def find_columns(rows: Rows, is_picture: IsPicture | None = None) -> Columns | N
     label, group, split = (None if place == picture else place for place in (label, group, split))
     one_hot = _one_hot(names, body, {picture, group, split}) if label is None else ()
     guess = None if label is not None or one_hot or is_picture is None else _only_other(names, body, picture)
+    told = {place for place, name in enumerate(names) if name in LABEL_COLUMNS} | {*worded}
+    rivals = tuple(sorted(told - {picture, label, group, split})) if label is not None else ()
     return Columns(
         has_header=True, picture=picture, label=guess if label is None else label, one_hot=one_hot, group=group,
-        split=split, guessed=guess is not None,
+        split=split, guessed=guess is not None, rivals=rivals,
     )  # fmt: skip
 
 

@@ -174,3 +174,54 @@ def test_a_split_of_an_unknown_name_is_refused_and_not_replaced_by_another(tmp_p
     write_table(tmp_path / "labels.csv", rows, "image,label,split")
     with refuses("Hold-out-of-it"):
         open_classified(tmp_path)
+
+
+@pytest.mark.parametrize(("header", "taken", "others"), [
+    ("image,diagnosis,level", "diagnosis", ["level"]), ("image,grade,label,level", "label", ["grade", "level"]),
+    ("image,dr_grade,me_grade", "dr_grade", ["me_grade"]),
+])  # fmt: skip
+@pytest.mark.parametrize("table", ["labels.csv", "train.csv"])
+def test_of_several_columns_for_the_class_the_one_that_was_taken_is_told(
+    tmp_path: Path, header: str, taken: str, others: list[str], table: str
+) -> None:
+    columns = header.split(",")
+    rows = [
+        [f"{name}.png", *(f"{column}{number % 2}" for column in columns[1:])]
+        for number, name in enumerate(_pictures(tmp_path))
+    ]
+    write_table(tmp_path / table, rows, header)
+    found = open_classified(tmp_path)
+    assert _words(found) == Counter({f"{taken}0": 5, f"{taken}1": 5})
+    assert_names(next(note for note in found.notes if table in note), taken, *others)
+
+
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("train_images", "test_images")])
+def test_equal_names_in_two_split_folders_are_told_apart_by_the_column_of_splits(
+    tmp_path: Path, train: str, test: str
+) -> None:
+    rows = []
+    for place, split in ((train, "train"), (test, "TEST")):
+        for number, name in enumerate(_pictures(tmp_path, 6, place=place)):
+            rows.append((f"{name}.png", "ant" if (number + len(split)) % 2 else "bee", split))
+    for kind in ("splits", "crossed"):
+        labels = rows if kind == "splits" else [(name, "ant" if split == "TEST" else "bee", split)
+                                                for name, _, split in rows]  # fmt: skip
+        write_table(tmp_path / "labels.csv", labels, "file,label,split")
+        found = open_classified(tmp_path)
+        assert _sizes(found) == {"train": 6, "test": 6}
+        told = {(item.name.split("_")[0].split("/")[0], item.image.stem, item.label) for item in found.splits["test"]}
+        assert told == {
+            ("test", name[:2], found.classes.index(label)) for name, label, split in labels if split == "TEST"
+        }
+
+
+@pytest.mark.parametrize("header", ["file,label", "file,label,split"])
+def test_equal_names_in_two_folders_that_nothing_tells_apart_are_refused_with_the_reason(
+    tmp_path: Path, header: str
+) -> None:
+    places = ("train", "test") if header.count(",") == 1 else ("train", "train/more")
+    rows = [(f"{name}.png", "ab"[number % 2], "train") for place in places
+            for number, name in enumerate(_pictures(tmp_path, 6, place=place))]  # fmt: skip
+    write_table(tmp_path / "labels.csv", [row[: header.count(",") + 1] for row in rows], header)
+    with refuses("6 of 6", "labels.csv", "a0.png", f"{places[0]}/a0.png", f"{places[1]}/a0.png", "split"):
+        open_classified(tmp_path)
