@@ -9,7 +9,8 @@ from pathlib import Path
 from core.data.class_names import plain_class
 from core.data.dataset import NAMED, say_left_out
 from core.data.found_classes import SINGLE, FoundClasses, FoundPicture
-from core.data.pairs import PICTURE_FOLDERS
+from core.data.name_matching import part_masks
+from core.data.pair_folders import PICTURE_FOLDERS
 from core.data.patients import find_patient
 from core.data.picture_arrays import open_picture_array
 from core.data.split_folders import split_folders, split_of
@@ -20,10 +21,6 @@ MASK_FOLDERS = frozenset(
      "manual1", "segmentation", "segmentations", "trimaps", "fov"}
 )  # fmt: skip
 """Below a class, these hold no images of it."""
-MASK_ENDING = re.compile(
-    r"[ _.-](masks?|segmentations?|seg|labels?|gt|annotations?|trimap)([ _-]?\d+)?$", re.IGNORECASE
-)
-"""How the name of a picture's mask goes on after the picture's own."""
 SIDECARS = frozenset({".txt", ".md", ".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", ".html", ".npy"})
 """Files that nobody takes for images."""
 
@@ -133,7 +130,7 @@ def _look_at_class(folder: Path, inner: Sequence[Path], looked: ClassFolders) ->
     """Sort what one class folder holds."""
     seen = list_visible(folder)
     own, others = seen.pictures, seen.others
-    drawn = _masks_among(own)
+    drawn = part_masks(own)
     looked.masks += drawn
     own = [path for path in own if path not in drawn]
     deeper: list[Path] = []
@@ -155,13 +152,6 @@ def _look_at_class(folder: Path, inner: Sequence[Path], looked: ClassFolders) ->
         looked.deep[folder.name] = deeper
     if not (own or deeper or split):
         looked.empty.append(folder)
-
-
-def _masks_among(paths: Sequence[Path]) -> set[Path]:
-    """Return those of a folder's pictures that are masks of others beside them: ``a (1)_mask.png`` of ``a (1).png``."""
-    stems = {path.stem for path in paths}
-    ends = {path: MASK_ENDING.search(path.stem) for path in paths}
-    return {path for path, end in ends.items() if end and path.stem[: end.start()] in stems}
 
 
 def _are_used(looked: ClassFolders) -> bool:

@@ -21,6 +21,11 @@ MASK_WORDS = re.compile(
 )
 """What may stand before an image's name in its mask's."""
 _OBSERVERS = "manual|ho|observers?|annotators?|raters?|experts?|readers?|graders?"
+BESIDE_END = re.compile(
+    r"[ _.-](?:masks?|segmentations?|seg|labels?|gt|ground[ _-]?truth|annotations?|trimap|manual|1stho|2ndho)"
+    r"(?:[ _-]?\d+)?", re.IGNORECASE,
+)  # fmt: skip
+"""What follows an image's name in that of a mask in the same folder: words that no other image's name ends with."""
 KNOWN_END = re.compile(
     rf"(?:[ _.-]*(?:masks?|labels?|labell?ed|labelids|gt|gtfine|ground[ _-]?truth|seg|segmentations?|segmented|anno|"
     rf"annotations?|annotated|trimaps?|vessels?|matte|alpha|silhouette|target|binary|bw|foreground|fg|roi|fov|lesions?|1st|"
@@ -33,6 +38,7 @@ OBSERVER = re.compile(rf".*(?:{_OBSERVERS})", re.IGNORECASE)
 DIGITS = re.compile(r"[ _.-]*\d+")
 IMAGE_END = re.compile(r"[ _.-](?:[a-z][a-z0-9]*|0000)$", re.IGNORECASE)
 """What all images of a set may have after what they share with their masks: ``21_training``, or nnU-Net's channel."""
+CHANNEL = re.compile(r"(.+)_(\d{4})")
 IMAGE_START = re.compile(r"^(?:images?|imgs?|photos?|pictures?|pics?|sat|raw|rgb|input)[ _.-]+(?=\w)", re.IGNORECASE)
 """Likewise before: ``image_01`` with ``mask_01``."""
 
@@ -84,6 +90,19 @@ def _fold(path: Path) -> str:
     return unicodedata.normalize("NFC", _bare(path)).casefold()
 
 
+def part_masks(paths: Iterable[Path]) -> set[Path]:
+    """Return those of a folder's files that are masks of others: ``a (1)_mask.png`` or ``mask_a (1).png``."""
+    stems = {path: _fold(path) for path in paths}
+    there = {*stems.values()}
+
+    def is_mask(stem: str) -> bool:
+        bare = MASK_WORDS.sub("", stem)
+        ends = (match for match in BESIDE_END.finditer(stem) if match.end() == len(stem))
+        return (bare != stem and bare in there) or any(stem[: end.start()] in there for end in ends)
+
+    return {path for path, stem in stems.items() if is_mask(stem)}
+
+
 def match_masks(masks: Iterable[Path], images: Sequence[Path]) -> Matched:
     """Match masks to the images of a set.
 
@@ -92,10 +111,12 @@ def match_masks(masks: Iterable[Path], images: Sequence[Path]) -> Matched:
     have the same, and at least half of the images have such a mask.
 
     Raises:
-        UserError: If images have several numbered masks each, as of several objects.
+        UserError: If images have several numbered masks each, as of several objects, or are channels of one.
     """
     key = find_key(images)
     keys = {key(image) for image in images}
+    masks = list(masks)
+    _refuse_channels(keys, {key(mask) for mask in masks})
     bases = _find_bases(keys)
     families: dict[str, dict[str, Path]] = {}
     for path in sorted(masks, key=lambda each: (len(each.stem), each.name)):
@@ -107,6 +128,20 @@ def match_masks(masks: Iterable[Path], images: Sequence[Path]) -> Matched:
     strange = [path for end, family in families.items() if end not in taken for path in family.values()]
     ordered = sorted(taken, key=lambda end: (bool(SECOND_END.fullmatch(end)), not OBSERVER.match(end), len(end), end))
     return Matched({end: families[end] for end in ordered}, tuple(sorted(strange)))
+
+
+def _refuse_channels(keys: set[str], masks: set[str]) -> None:
+    """Refuse images of which several are channels of one, as in nnU-Net: ``a_0000`` and ``a_0001`` with mask ``a``."""
+    channels: dict[str, list[str]] = {}
+    for each in sorted(keys):
+        if (match := CHANNEL.fullmatch(each)) and match[1] in masks and each not in masks:
+            channels.setdefault(match[1], []).append(each)
+    several = [names for names in channels.values() if len(names) > 1]
+    if several:
+        raise UserError(
+            f"{len(several):,} masks belong to several files each, as channels of one image have ({several[0][0]} and "
+            f"{several[0][1]}), and one file of an image is read; join the channels into one file, or keep one of them."
+        )
 
 
 def _find_bases(keys: set[str]) -> dict[str, str]:

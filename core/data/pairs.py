@@ -1,13 +1,21 @@
 """Folders of images and of masks that belong together by name, with or without split folders."""
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.dataset import hold_back, name_some, say_left_out
 from core.data.image_groups import GroupedImage, find_image_groups
 from core.data.name_matching import SECOND_END, find_key, match_masks, name_images
+from core.data.pair_folders import (
+    FIELD_FOLDERS,
+    PICTURE_FOLDERS,
+    IsField,
+    Place,
+    find_child,
+    find_mask_folders,
+    find_places,
+)
 from core.data.split_folders import split_folders
 from core.data.visible_files import (
     PICTURE_ENDINGS,
@@ -31,14 +39,7 @@ __all__ = [
     "say_seen",
 ]
 
-PICTURE_FOLDERS = ("images", "image", "imgs", "img")
-FIELD_FOLDERS = ("fov", "field_of_view", "fovs", "fields_of_view")
 SPLIT_FOLDERS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-MANUAL = re.compile(r"manual.*|(1st|2nd|first|second)_manual.*")
-"""Folders of what observers drew, whatever their number; those with a 2 hold the second observer's."""
-SECOND = re.compile(r".*(2|2nd|second).*")
-
-IsField = Callable[[Sequence[Path]], bool]
 
 
 @dataclass(frozen=True)
@@ -75,17 +76,6 @@ class FoundPairs:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Place:
-    """The folders of one split: of images, masks, fields of view and a second observer's masks."""
-
-    images: Path
-    masks: Path
-    fields: Path | None
-    second: Path | None
-    notes: tuple[str, ...]
-
-
 def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None = None) -> FoundPairs | None:
     """Find pairs in a folder of images beside a folder of masks, or in such folders within split folders.
 
@@ -94,7 +84,8 @@ def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None
     person together.
 
     Args:
-        folder: Holds ``images/`` and a folder of masks, or split folders that do.
+        folder: Holds ``images/`` and a folder of masks, or split folders that do, or one of the other ways of
+            :func:`core.data.pair_folders.find_places`.
         masks: What a folder of masks may be called, in lower case.
         is_field: Says of masks whether they are fields of view, so that their folder is not taken for annotations;
             None where there are none in such sets.
@@ -104,11 +95,11 @@ def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None
     """
     found: dict[str, tuple[Pair, ...]] = {}
     notes: list[str] = []
-    for split, place in _split_places(folder):
+    for split, place, kept in find_places(folder, masks, is_field):
         if not split and found:
             notes += _say_unused(folder, "beside the split folders")
             break
-        pairs, said = _find_in(place, masks, is_field)
+        pairs, said = _pair(kept, is_field) if kept else ((), [])
         if pairs:
             found[split or "train"] = pairs
             notes += [f"{split}: {each}" if split else each for each in said]
@@ -129,10 +120,12 @@ def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None
 
 def say_seen(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None = None) -> str:
     """Return what was seen in a folder without pairs, to be added to a refusal; empty where it holds no images."""
-    for _, place in _split_places(folder):
-        images, labels = find_child(place, PICTURE_FOLDERS), _mask_folders(place, masks)
+    for _, place, kept in find_places(folder, masks, is_field):
+        images, labels = find_child(place, PICTURE_FOLDERS), find_mask_folders(place, masks)
         if images and is_field and labels and all(is_field(list_pictures(each)) for each in labels):
             return f" {labels[0].name}/ holds round fields of view and no annotations of what is in {images.name}/."
+        if kept and kept.images != kept.masks:
+            images, labels = kept.images, [kept.masks]
         if images is None:
             continue
         own, others = list_pictures(images), list_others(images)
@@ -150,73 +143,27 @@ def say_seen(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None =
             f" {images.name}/ holds {len(own):,} images ({name_some(own)}) and {labels[0].name}/ {len(drawn):,} files "
             f"({name_some(drawn) if drawn else 'none'}), but no two names belong together."
         )
-    return ""
-
-
-def find_child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """Return the first folder in a folder with one of these names, given in lower case."""
-    return next((each for each in list_folders(folder) if each.name.lower() in names), None)
-
-
-def _split_places(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the split folders of a folder with their splits, or else the folder itself."""
-    yield from ((split, places[0]) for split, places in split_folders(list_folders(folder)).items())
-    yield "", folder
+    loose = list_pictures(folder)
+    return f" It holds {len(loose):,} images ({name_some(loose)}) and no masks beside them." if loose else ""
 
 
 def _say_other_splits(folder: Path, masks: tuple[str, ...]) -> Iterator[str]:
     """Tell of folders that hold images and masks as the split folders beside them do, and are none that is known."""
-    used = {place for _, place in _split_places(folder)}
+    used = {place for places in split_folders(list_folders(folder)).values() for place in places[:1]}
     for each in list_folders(folder):
         images = None if each in used else find_child(each, PICTURE_FOLDERS)
-        if images and _mask_folders(each, masks) and (unused := list_pictures(images)):
+        if images and find_mask_folders(each, masks) and (unused := list_pictures(images)):
             yield say_left_out(unused, f"in {each.name}/, which is none of the folders used (train, val, test)")
 
 
-def _mask_folders(place: Path, masks: tuple[str, ...]) -> list[Path]:
-    """Return the folders that may hold masks: what observers drew first, then in the order of the names."""
-    named = {each.name.lower(): each for each in list_folders(place)}
-    manual = sorted(name for name in named if MANUAL.fullmatch(name))
-    manual.sort(key=lambda name: bool(SECOND.fullmatch(name)))
-    return [named[name] for name in dict.fromkeys((*manual, *(name for name in masks if name in named)))]
-
-
-def _find_place(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> _Place | None:
-    """Return which folders hold what; fields of view are told from annotations by what they show."""
-    images, labels = find_child(place, PICTURE_FOLDERS), _mask_folders(place, masks)
-    if not images or not labels:
-        return None
-    fields, notes = find_child(place, FIELD_FOLDERS), list[str]()
-    others = [each for each in list_folders(place) if each not in (images, fields, *labels) and list_pictures(each)]
-    discs = [each for each in (*labels, *others) if is_field and is_field(list_pictures(each))]
-    if discs and fields is None:
-        fields = discs[0]
-        notes.append(f"{fields.name}/ holds round fields of view and is used as such, not as annotations.")
-    drawn = [each for each in labels if each not in discs]
-    if not drawn:
-        return None
-    chosen, *rest = drawn
-    second = next((each for each in rest if SECOND.fullmatch(each.name.lower()) and is_field), None)
-    if second:
-        notes.append(f"{second.name}/ is taken for a second observer's masks.")
-    used = (chosen, second, fields)
-    if unused := [f"{each.name}/" for each in (*labels, *others) if each not in used and list_pictures(each)]:
-        notes.append(f"The masks are those of {chosen.name}/; left out beside them: {name_some(unused)}.")
-    return _Place(images, chosen, fields, second, tuple(notes))
-
-
 def _say_unused(place: Path, why: str) -> list[str]:
-    images = find_child(place, PICTURE_FOLDERS)
-    unused = list_pictures(images) if images else []
+    unused = list_pictures(find_child(place, PICTURE_FOLDERS) or place)
     return [say_left_out(unused, why)] if unused else []
 
 
-def _find_in(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> tuple[tuple[Pair, ...], list[str]]:
+def _pair(found: Place, is_field: IsField | None) -> tuple[tuple[Pair, ...], list[str]]:
     """Return the pairs of one split, and sentences on what is left out."""
-    found = _find_place(place, masks, is_field)
-    if found is None:
-        return (), []
-    images, drawn = list_pictures(found.images), list_pictures(found.masks)
+    images, drawn = found.files()
     named = _sort_masks(drawn, images, is_field)
     beside = (match_masks(list_pictures(each), images).masks() if each else {} for each in (found.fields, found.second))
     fields, second = (own or other for own, other in zip(beside, (named.fields, named.second), strict=True))
@@ -233,7 +180,7 @@ def _find_in(place: Path, masks: tuple[str, ...], is_field: IsField | None) -> t
         *named.notes,
         *_say_missing(images, pairs, [each for each in drawn if each not in named.told]),
     ]
-    for folder in (found.images, found.masks):
+    for folder in dict.fromkeys((found.images, found.masks)):
         notes += _say_strays(folder)
     return pairs, notes
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from core.data.dataset import DatasetSpec, hold_back, say_left_out
 from core.data.headers import read_headers, say_pages
 from core.data.image_groups import GroupedImage, find_image_groups
-from core.data.pairs import FIELD_FOLDERS, MANUAL, PICTURE_FOLDERS, SPLIT_FOLDERS, find_child
+from core.data.pair_folders import FIELD_FOLDERS, MANUAL, PICTURE_FOLDERS, find_child
+from core.data.pairs import SPLIT_FOLDERS
 from core.data.vessels import MASK_FOLDERS, find_vessels
 from core.data.visible_files import PICTURE_ENDINGS, list_folders, may_be_picture
 from core.errors import UserError

@@ -22,3 +22,12 @@ def refuses(*values: object) -> Iterator[pytest.ExceptionInfo[UserError]]:
     with pytest.raises(UserError) as caught:
         yield caught
     assert_names(str(caught.value), *values)
+
+
+def find_note(found: object, *values: object) -> str:
+    """Return the note that names all these values; there has to be one."""
+    notes: tuple[str, ...] = found.notes  # type: ignore[attr-defined]
+    fitting = [note for note in notes if all(str(value) in note for value in values)]
+    assert fitting, f"{values} in none of {notes}"
+    assert_names(fitting[0])
+    return fitting[0]

@@ -18,16 +18,7 @@ from core.data.pets import PetSet, open_pets
 from core.data.plain_pictures import open_pictures
 from core.data.vessels import VesselSet, open_vessels
 from tests.data.masked_sets import draw_blob, draw_vessels, grey, outline, save
-from tests.data.sentences import assert_names, refuses
-
-
-def _note(found: object, *values: object) -> str:
-    """Return the note that names all these values; there has to be one."""
-    notes: tuple[str, ...] = found.notes  # type: ignore[attr-defined]
-    fitting = [note for note in notes if all(str(value) in note for value in values)]
-    assert fitting, f"{values} in none of {notes}"
-    assert_names(fitting[0])
-    return fitting[0]
+from tests.data.sentences import find_note, refuses
 
 
 def _fundi(root: Path, count: int = 6, *, name: str = "e{}", masks: str = "masks") -> Path:
@@ -65,7 +56,7 @@ def test_hrf_has_its_vessels_in_manual1_and_discs_are_fields_of_view(tmp_path: P
             np.testing.assert_array_equal(picture.mask, vessels)
             np.testing.assert_array_equal(picture.inside, inside)
     if fields != "fov":
-        _note(found, f"{fields}/")
+        find_note(found, f"{fields}/")
 
 
 def test_a_folder_of_discs_alone_is_no_annotation(tmp_path: Path) -> None:
@@ -79,19 +70,19 @@ def test_a_second_manual_is_the_second_observer(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "manual1", tmp_path / "manual2")
     found = open_vessels(tmp_path)
     assert all(load_labelled(item).second is not None for item in found.items("train"))
-    _note(found, "manual2/")
+    find_note(found, "manual2/")
 
 
 def test_a_second_folder_of_masks_is_told(tmp_path: Path) -> None:
     shutil.copytree(_fundi(tmp_path) / "masks", tmp_path / "labels")
-    _note(open_vessels(tmp_path), "masks/", "labels/")
+    find_note(open_vessels(tmp_path), "masks/", "labels/")
 
 
 def test_other_folders_of_images_are_told_and_photographs_are_no_fields_of_view(tmp_path: Path) -> None:
     shutil.copytree(_fundi(tmp_path) / "images", tmp_path / "enhanced")
     found = open_vessels(tmp_path)
     assert all(item.field_of_view is None for item in found.items("train"))
-    _note(found, "masks/", "enhanced/")
+    find_note(found, "masks/", "enhanced/")
 
 
 def test_dark_vessels_on_light_are_turned_round(tmp_path: Path) -> None:
@@ -102,7 +93,7 @@ def test_dark_vessels_on_light_are_turned_round(tmp_path: Path) -> None:
     found = open_vessels(tmp_path)
     for name, mask in _all(found).items():
         np.testing.assert_array_equal(mask, draw_vessels(int(name))[1])
-    _note(found, "6 of 6")
+    find_note(found, "6 of 6")
 
 
 def test_images_without_masks_and_masks_without_images_are_counted_and_named(tmp_path: Path) -> None:
@@ -111,8 +102,8 @@ def test_images_without_masks_and_masks_without_images_are_counted_and_named(tmp
         (tmp_path / f"masks/eye {number}.png").rename(tmp_path / f"masks/eye-{number}.png")
     found = open_vessels(tmp_path)
     assert sum(map(len, found.splits.values())) == 4
-    _note(found, "6 of 10 images", "eye 4.png", "eye 5.png", "eye 6.png", "3 more")
-    _note(found, "6 of 10 masks", "eye-4.png", "3 more")
+    find_note(found, "6 of 10 images", "eye 4.png", "eye 5.png", "eye 6.png", "3 more")
+    find_note(found, "6 of 10 masks", "eye-4.png", "3 more")
 
 
 def test_files_that_are_not_read_and_images_deeper_in_folders_are_told(tmp_path: Path) -> None:
@@ -128,9 +119,9 @@ def test_files_that_are_not_read_and_images_deeper_in_folders_are_told(tmp_path:
         (tmp_path / name).write_bytes(b"x")
     save(draw_vessels(9)[0], tmp_path / "images/more/late.png")
     found = open_vessels(tmp_path)
-    _note(found, 2, "images/", "a.dcm", "b.nii.gz")
-    _note(found, 1, "masks/", "c.mat")
-    _note(found, 1, "images/more/late.png")
+    find_note(found, 2, "images/", "a.dcm", "b.nii.gz")
+    find_note(found, 1, "masks/", "c.mat")
+    find_note(found, 1, "images/more/late.png")
     assert "Thumbs" not in found.describe()
     assert "notes.txt" not in found.describe()
 
@@ -193,8 +184,8 @@ def test_a_split_without_masks_and_images_beside_splits_are_told(tmp_path: Path)
     _fundi(tmp_path, 2)
     found = open_vessels(tmp_path)
     assert len(found.items("train")) + len(found.items("test")) == 4
-    _note(found, "3 images", "test/", "e0.png")
-    _note(found, "2 images", "e1.png")
+    find_note(found, "3 images", "test/", "e0.png")
+    find_note(found, "2 images", "e1.png")
 
 
 def test_both_eyes_stay_together_and_it_is_said(tmp_path: Path) -> None:
@@ -207,7 +198,7 @@ def test_both_eyes_stay_together_and_it_is_said(tmp_path: Path) -> None:
     people = {split: {item.name[:2] for item in items} for split, items in found.splits.items()}
     assert not people["train"] & people["test"]
     assert (len(people["train"]), len(people["test"])) == (8, 2)
-    _note(found, 10, "eyes")
+    find_note(found, 10, "eyes")
 
 
 def test_identical_images_stay_together_and_those_across_splits_are_told(tmp_path: Path) -> None:
@@ -217,10 +208,10 @@ def test_identical_images_stay_together_and_those_across_splits_are_told(tmp_pat
     groups = {item.name: item.group for items in found.splits.values() for item in items}
     assert groups["e0"] == groups["e5"]
     assert len(set(groups.values())) == 7
-    _note(found, "2 of 8", "e0.png", "e5.png")
+    find_note(found, "2 of 8", "e0.png", "e5.png")
     for split in ("train", "test"):
         _fundi(tmp_path / "torn" / split, 4)
-    _note(open_vessels(tmp_path / "torn"), 4, "train", "test", "e0.png")
+    find_note(open_vessels(tmp_path / "torn"), 4, "train", "test", "e0.png")
 
 
 def test_a_person_in_several_given_splits_is_named(tmp_path: Path) -> None:
@@ -229,7 +220,7 @@ def test_a_person_in_several_given_splits_is_named(tmp_path: Path) -> None:
             pixels, vessels, _ = draw_vessels(start + number)
             save(pixels, tmp_path / f"{split}/images/{number}_{side}.png")
             save(grey(vessels), tmp_path / f"{split}/masks/{number}_{side}.png")
-    _note(open_vessels(tmp_path), 3, "0, 1, 2", "splits")
+    find_note(open_vessels(tmp_path), 3, "0, 1, 2", "splits")
 
 
 def test_vessels_that_do_not_count_are_outside_what_is_scored(tmp_path: Path) -> None:
@@ -273,7 +264,7 @@ def _pets(root: Path, encode: Callable[[np.ndarray], np.ndarray], count: int = 6
 
 def test_zero_based_trimaps_are_recognised(tmp_path: Path) -> None:
     found = _pets(tmp_path, lambda mask: np.where(outline(mask), 2, ~mask).astype(np.uint8))
-    _note(found, "0 pet", "1 background", "2 border")
+    find_note(found, "0 pet", "1 background", "2 border")
     for item in found.items("train"):
         truth = draw_blob(int(item.name))[1]
         np.testing.assert_array_equal(load_pet(item, foreground="pet").mask, truth & ~outline(truth))
@@ -290,7 +281,7 @@ def test_oxford_s_trimaps_may_be_zero_based_too(tmp_path: Path) -> None:
     for file, some in (("trainval", names[:3]), ("test", names[3:])):
         (tmp_path / f"annotations/{file}.txt").write_text("\n".join(f"{name} 1 1 1" for name in some))
     found = open_pets(tmp_path)
-    _note(found, "0 pet")
+    find_note(found, "0 pet")
     np.testing.assert_array_equal(load_pet(found.items("train")[0], foreground="border").mask, outline(draw_blob(0)[1]))
 
 
@@ -317,7 +308,7 @@ def test_of_1_and_2_alone_the_one_along_the_frame_is_background(
         (tmp_path / "masks").mkdir(exist_ok=True)
         image.save(tmp_path / f"masks/{number}.png")
     found = open_pets(tmp_path)
-    _note(found, f"{ground} runs along the frame", f"{thing} the foreground")
+    find_note(found, f"{ground} runs along the frame", f"{thing} the foreground")
     for item in found.items("train"):
         truth = draw_blob(int(item.name))[1]
         np.testing.assert_array_equal(load_pet(item, foreground="pet+border").mask, truth)
@@ -338,7 +329,7 @@ def test_a_palette_s_trimaps_are_read_by_their_numbers(tmp_path: Path) -> None:
         image.putpalette([(37 * number) % 256 for number in range(768)])
         image.save(path)
     found = open_pets(tmp_path)
-    _note(found, "1 pet", "2 background", "3 border")
+    find_note(found, "1 pet", "2 background", "3 border")
     item = found.items("train")[0]
     truth = draw_blob(int(item.name))[1]
     np.testing.assert_array_equal(load_pet(item, foreground="border").mask, outline(truth))
@@ -351,7 +342,7 @@ def test_classes_1_to_3_on_a_ground_of_1_are_no_trimaps(tmp_path: Path) -> None:
 
 def test_pixels_that_do_not_count_are_outside_of_pets(tmp_path: Path) -> None:
     found = _pets(tmp_path, lambda mask: np.where(outline(mask), 255, mask).astype(np.uint8))
-    _note(found, 255)
+    find_note(found, 255)
     for item in found.items("train"):
         truth = draw_blob(int(item.name))[1]
         picture = load_pet(item, foreground="pet+border")
@@ -368,7 +359,7 @@ def test_photographs_of_phones_and_their_masks_are_turned_alike(tmp_path: Path, 
         save(pixels, tmp_path / f"images/{number}.jpg", quality=95, **({"exif": exif} if number % 2 else {}))
         save(grey(mask), tmp_path / f"masks/{number}.png")
     found = open_pets(tmp_path)
-    _note(found, "EXIF", "3 of 6", "1.png")
+    find_note(found, "EXIF", "3 of 6", "1.png")
     for items in found.splits.values():
         for item in items:
             picture = load_pet(item, foreground="pet+border")
@@ -410,7 +401,7 @@ def test_numbers_of_the_classes_are_read_and_said(tmp_path: Path, kind: str) -> 
             image.putpalette([17 * number % 200 for number in range(768)])
             image.save(path)
     found = open_landcover(tmp_path)
-    _note(found, "0 urban", "5 barren", "5 of 5")
+    find_note(found, "0 urban", "5 barren", "5 of 5")
     for items in found.splits.values():
         for item in items:
             pixels, labels = load_landcover(item)
@@ -452,9 +443,9 @@ def test_the_colours_are_read_as_before_and_strays_are_told(tmp_path: Path) -> N
     for item in found.items("train"):
         pixels, labels = load_landcover(item)
         np.testing.assert_array_equal(labels, pixels[..., 0] // 30)
-    _note(found, "holiday.png")
-    _note(found, "0009_sat.dcm")
-    _note(found, "1 of 5", "0001_sat.png")
+    find_note(found, "holiday.png")
+    find_note(found, "0009_sat.dcm")
+    find_note(found, "1 of 5", "0001_sat.png")
     assert "._" not in found.describe()
 
 
@@ -475,7 +466,7 @@ def _gels(root: Path, *, inverted: bool = False, count: int = 3) -> Path:
 
 def test_band_masks_that_are_dark_on_light_are_turned_round(tmp_path: Path) -> None:
     found, other = open_blots(_gels(tmp_path / "a", inverted=True)), open_blots(_gels(tmp_path / "b"))
-    _note(found, "3 of 3")
+    find_note(found, "3 of 3")
     assert [item.name for item in found.items("train")] == [item.name for item in other.items("train")]
     for mine, yours in zip(found.items("train"), other.items("train"), strict=True):
         np.testing.assert_array_equal(load_blot(mine)[0], load_blot(yours)[0])
@@ -489,9 +480,9 @@ def test_gels_name_what_is_left_out(tmp_path: Path) -> None:
     save(np.zeros((200, 240), np.uint8), tmp_path / "masks/other.png")
     (tmp_path / "masks/gel2.png").unlink()
     found = open_blots(tmp_path)
-    _note(found, 1, "gel2")
-    _note(found, 1, "other.png")
-    _note(found, 2, "scan.gel")
+    find_note(found, 1, "gel2")
+    find_note(found, 1, "other.png")
+    find_note(found, 2, "scan.gel")
 
 
 def test_images_of_several_pages_are_told_in_every_layout(tmp_path: Path) -> None:
@@ -501,8 +492,8 @@ def test_images_of_several_pages_are_told_in_every_layout(tmp_path: Path) -> Non
         (tmp_path / "images").mkdir(exist_ok=True)
         images[0].save(tmp_path / f"images/{number}.tif", save_all=True, append_images=images[1:])
         save(grey(vessels), tmp_path / f"masks/{number}.png")
-    _note(open_vessels(tmp_path), 4, 3, "0.tif")
-    _note(open_pictures(tmp_path), 4, 3, "0.tif")
+    find_note(open_vessels(tmp_path), 4, 3, "0.tif")
+    find_note(open_pictures(tmp_path), 4, 3, "0.tif")
 
 
 def test_plain_images_name_what_is_not_read(tmp_path: Path) -> None:
@@ -511,7 +502,7 @@ def test_plain_images_name_what_is_not_read(tmp_path: Path) -> None:
     for name in ("a.dcm", "._0.png", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
     found = open_pictures(tmp_path)
-    _note(found, 1, "a.dcm")
+    find_note(found, 1, "a.dcm")
     assert sum(map(len, found.splits.values())) == 5
     assert "notes" not in found.describe()
 
@@ -525,78 +516,3 @@ def test_split_folders_of_pairs_are_known_by_what_class_sets_know_and_others_are
     found = open_vessels(tmp_path)
     assert {split: len(items) for split, items in found.splits.items()} == {"train": 3, "val": 3, "test": 3}
     assert [note for note in found.notes if "holdout" in note and "3" in note]
-
-
-# Names of masks
-
-
-def _named(root: Path, images: str, masks: str, *, place: str = "masks") -> Path:
-    """Write images of blobs and the masks of these numbers; equal numbers are equal blobs."""
-    for folder, names in (("images", images), (place, masks)):
-        for name in names.split():
-            pixels, mask = draw_blob(sum(map(ord, name[:4])))
-            save(pixels if folder == "images" else grey(mask), root / folder / f"{name}.png")
-    return root
-
-
-def _masks_of(found: PetSet) -> dict[str, str]:
-    return {item.name: item.mask.stem for items in found.splits.values() for item in items}
-
-
-@pytest.mark.parametrize(("images", "masks", "out"), [
-    ("a b c d", "a_2 b c d", "a_2"), ("im_10 im_11 im_12", "im_10_b im_11 im_12", "im_10_b"),
-    ("a b c d", "a_2_mask b_mask c_mask d_mask", "a_2_mask"), ("a b c d", "a_left b-gt c-gt d-gt", "a_left"),
-    ("a b c d", "a_x b_ours c_ours d_ours", "a_x"), ("a b c d", "mask_a_2 mask_b mask_c mask_d", "mask_a_2"),
-])  # fmt: skip
-def test_a_mask_of_a_missing_image_is_no_other_image_s(tmp_path: Path, images: str, masks: str, out: str) -> None:
-    found = open_pets(_named(tmp_path, images, masks))
-    assert sorted(_masks_of(found)) == images.split()[1:]
-    _note(found, "1 of", f"{out}.png")
-    _note(found, "without a mask", f"{images.split(maxsplit=1)[0]}.png")
-
-
-@pytest.mark.parametrize(("images", "masks"), [
-    ("a b c", "a_mask b_mask c_mask"), ("a b c", "a-gt b_gt c_gt1"), ("a b c", "a_ours b_ours c_ours"),
-    ("a b c", "a_1 b_1 c_1"), ("a b c", "a_mask_1 b_mask_1 c_mask_2"), ("im_1 im_1_2", "im_1_mask im_1_2_mask"),
-    ("a b c", "a b_mask c_Segmentation"), ("a b c", "mask_a mask_b mask_c"), ("a b c", "a.ah b.ah c.ah"),
-    ("21_training 22_training", "21_manual1 22_manual1"), ("img_1 img_2", "mask_1 mask_2"),
-    ("p1_0000 p2_0000", "p1 p2"), ("x_sat y_sat", "x_mask y_mask"),
-    ("a b c", "a_manual1 a_manual2 b_manual1 c_manual1"),
-])  # fmt: skip
-def test_names_of_masks_that_go_on_alike_belong_to_their_images(tmp_path: Path, images: str, masks: str) -> None:
-    owned = _masks_of(open_pets(_named(tmp_path, images, masks)))
-    assert [owned[name] for name in images.split()] == [name for name in masks.split() if name != "a_manual2"]
-
-
-@pytest.mark.parametrize(
-    "masks", ["a_mask_1 a_mask_2 b_mask_1 c_mask_1", "a_1 a_2 b_1 b_2 c_1", "a_mask a_mask2 b_mask"]
-)
-def test_several_masks_of_an_image_s_objects_are_refused(tmp_path: Path, masks: str) -> None:
-    first, second, *_ = masks.split()
-    with refuses("of", f"{first}.png", f"{second}.png", "join"):
-        open_pets(_named(tmp_path, "a b c", masks))
-
-
-@pytest.mark.parametrize("masks", ["a_2", "a_2 b_1", "1_right 2_right"])
-def test_a_set_of_masks_of_other_images_is_refused(tmp_path: Path, masks: str) -> None:
-    with refuses("no two names belong together"):
-        open_pets(_named(tmp_path, "a b c 1_left 2_left", masks))
-
-
-@pytest.mark.parametrize("ends", [("manual1", "manual2", "training_mask"), ("1stHO", "2ndHO", "fov_mask")])
-def test_one_folder_may_hold_both_observers_masks_and_fields_of_view(tmp_path: Path, ends: tuple[str, ...]) -> None:
-    for number in range(21, 26):
-        pixels, vessels, inside = draw_vessels(number)
-        save(pixels, tmp_path / f"images/{number}_training.png")
-        for end, drawn in zip(ends, (vessels, ~inside & vessels | vessels, inside), strict=True):
-            save(grey(drawn), tmp_path / f"masks/{number}_{end}.png")
-    found = open_vessels(tmp_path)
-    for items in found.splits.values():
-        for item in items:
-            number = item.name[:2]
-            assert item.vessels and item.second and item.field_of_view
-            assert item.vessels.stem == f"{number}_{ends[0]}"
-            assert item.second.stem == f"{number}_{ends[1]}"
-            assert item.field_of_view.stem == f"{number}_{ends[2]}"
-    _note(found, "5 files", f"21_{ends[1]}.png")
-    _note(found, "5 files", f"21_{ends[2]}.png")
