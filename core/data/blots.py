@@ -11,7 +11,7 @@ import numpy as np
 
 from core.data.dataset import DatasetSpec, hold_back, name_some, say_left_out
 from core.data.gel_crops import GelCrop, Grey, cut_crop, find_crops
-from core.data.headers import read_headers, say_pages
+from core.data.headers import read_headers, say_own_ranges, say_pages
 from core.data.mask_rule import MaskRule
 from core.data.mask_values import find_mask_rule, read_set_mask
 from core.data.masked_files import MaskedFile, check_masked_files
@@ -223,7 +223,7 @@ def _say_files(places: Sequence[Path]) -> list[str]:
     images = [path for place in places for path in list_pictures(place)]
     others = [path for place in places for path in list_others(place)]
     said = [say_left_out(others, "of a kind that is not read", what="file")] if others else []
-    return [*said, *say_pages(read_headers(images), images)]
+    return [*said, *say_pages(read_headers(images), images), *say_own_ranges(images)]
 
 
 def _split_places(folder: Path, names: tuple[tuple[str, ...], ...]) -> dict[str, tuple[Path, ...]]:

@@ -6,12 +6,17 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.data.dataset import name_some
+from core.data.picture_formats.depth import OWN_RANGE
 from core.data.picture_formats.headers import Header, read_header
 from core.data.pictures import DATASET_LIMITS, read_picture
 from core.errors import UserError
 
 THREADS = 8
 REMEMBERED = 100_000
+LOOKED_AT = 12
+"""So many images of a set are opened to tell whether each is scaled by itself."""
+DEEP_ENDINGS = (".png", ".tif", ".tiff")
+"""Of files that may have more than 8 bits and do not say which value is white."""
 
 
 def read_headers(paths: Iterable[Path]) -> Mapping[Path, Header]:
@@ -48,6 +53,32 @@ def say_pages(headers: Mapping[Path, Header], paths: Sequence[Path]) -> tuple[st
         f"{len(several):,} of {len(paths):,} files {holds} several pages or frames (up to {most:,}), of which the "
         f"first alone is used: {name_some(several)}.",
     )
+
+
+def say_own_ranges(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return the sentence about images of more than 8 bits that are stretched each by itself; none if none.
+
+    Of a set some are looked at, spread evenly over all.
+    """
+    deep = [path for path in paths if path.name.lower().removesuffix(".gz").endswith(DEEP_ENDINGS)]
+    step = max(1, -(-len(deep) // LOOKED_AT))
+    looked = [(path, header.bits) for path in deep[::step] if (header := _try_header(path)) and header.bits > 8]
+    own = [path for path, _ in looked if _has_own_range(path)]
+    if not own:
+        return ()
+    bits = max(bits for _, bits in looked)
+    return (
+        f"Images have {bits} bits, and {len(own):,} of {len(looked):,} that were looked at do not fill their range, so "
+        "each is scaled from its own darkest to its own brightest value and brightness does not compare between "
+        f"images: {name_some(own)}.",
+    )
+
+
+def _has_own_range(path: Path) -> bool:
+    try:
+        return any(OWN_RANGE in note for note in read_picture(path, limits=DATASET_LIMITS).notes)
+    except UserError:
+        return False  # it is told where images are read
 
 
 def _try_headers(paths: Sequence[Path]) -> list[Header | None]:

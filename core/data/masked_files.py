@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.data.dataset import NAMED, name_some
 from core.data.exif_fit import fits_stored_pixels
-from core.data.headers import read_headers, say_pages
+from core.data.headers import read_headers, say_own_ranges, say_pages
 from core.data.picture_formats.headers import Header
 from core.errors import UserError
 
@@ -26,7 +26,7 @@ class CheckedFiles:
     Attributes:
         turned: EXIF orientation by mask, of masks that were drawn on the stored pixels of an image that is to be turned
             upright: it has to be undone on the mask, too.
-        notes: Sentences on orientations.
+        notes: Sentences on orientations, and on images that are scaled each by itself.
         pages: Sentences on files of several pages.
     """
 
@@ -52,7 +52,8 @@ def check_masked_files(files: Iterable[MaskedFile], *, any_size: bool = False) -
     if odd and not any_size:
         raise UserError(_refuse_sizes(odd, len(known), headers))
     turned, said = _find_turned([pair for pair in known if pair not in odd], headers)
-    return CheckedFiles(turned, said, say_pages(headers, list(headers)))
+    own_ranges = say_own_ranges(list(dict.fromkeys(pair.image for pair in pairs)))
+    return CheckedFiles(turned, (*said, *own_ranges), say_pages(headers, list(headers)))
 
 
 def _fitting(image: Header, mask: Header) -> set[str]:

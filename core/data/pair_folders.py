@@ -151,6 +151,15 @@ def _read_name(name: str, masks: tuple[str, ...]) -> tuple[str, str]:
     return "".join(splits), "images" if is_plain or {*words} & IMAGE_WORDS else ""
 
 
+def says_masks(name: str) -> bool:
+    """Say whether a folder's name says that it holds masks.
+
+    >>> says_masks("train_masks"), says_masks("labelsTr"), says_masks("imagesTr"), says_masks("lighthouse")
+    (True, True, False, False)
+    """
+    return _read_name(name, ())[1] == "masks"
+
+
 def _join(split: str, found: dict[str, _Kinds]) -> Place | None:
     """Return the place of a split's folders of images and of masks, where there is one of each.
 

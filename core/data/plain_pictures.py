@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.dataset import DatasetSpec, hold_back, say_left_out
-from core.data.headers import read_headers, say_pages
+from core.data.headers import read_headers, say_own_ranges, say_pages
 from core.data.image_groups import GroupedImage, find_image_groups
-from core.data.pair_folders import FIELD_FOLDERS, MANUAL, PICTURE_FOLDERS, find_child
+from core.data.name_matching import part_masks
+from core.data.pair_folders import FIELD_FOLDERS, MANUAL, PICTURE_FOLDERS, find_child, says_masks
 from core.data.pairs import SPLIT_FOLDERS
 from core.data.vessels import MASK_FOLDERS, find_vessels
-from core.data.visible_files import PICTURE_ENDINGS, list_folders, may_be_picture
+from core.data.visible_files import PICTURE_ENDINGS, list_folders, list_pictures, may_be_picture, name_below
 from core.errors import UserError
 
 TEST_FRACTION = 0.2
@@ -55,7 +56,8 @@ def open_pictures(folder: Path) -> PictureSet:
         raise UserError(f"There is no folder {folder}; give one that holds pictures.")
     found = _find_fundus_set(folder) or _find_plain(folder)
     images = [item.image for items in found.splits.values() for item in items]
-    return replace(found, notes=(*found.notes, *say_pages(read_headers(images), images)))
+    told = (*say_pages(read_headers(images), images), *say_own_ranges(images))
+    return replace(found, notes=(*found.notes, *told))
 
 
 def _find_fundus_set(folder: Path) -> PictureSet | None:
@@ -63,6 +65,9 @@ def _find_fundus_set(folder: Path) -> PictureSet | None:
         found = find_vessels(folder)
     except UserError:
         return None  # without masks it is no set of vessels, but its pictures are as good as any
+    if any(item.vessels and found.layout == "pairs" and item.vessels.parent == item.image.parent
+           for items in found.splits.values() for item in items):  # fmt: skip
+        return None  # the masks are left out below, and pictures without one are as good as any
     taken = {
         split: tuple(PictureItem(item.name, item.group, item.image) for item in items)
         for split, items in found.splits.items()
@@ -82,12 +87,15 @@ def _find_plain(folder: Path) -> PictureSet:
     if not splits.get("train"):
         splits, searched = {"train": tuple(_items(folder))}, [folder]
     others = [path for place in searched for path in _files(place) if not _is_picture(path)]
+    masks = [path for place in searched for path in (*sorted(_masks(_files(place))), *_closed_pictures(place))]
     if not splits["train"]:
         seen = f" {say_left_out(others, 'of a kind that is not read', what='file')}" if others else ""
         raise UserError(f"{folder} holds no pictures; give a folder with {', '.join(PICTURE_ENDINGS)} files.{seen}")
     splits, notes = _group(folder, splits)
     if others:
         notes.append(say_left_out(others, "of a kind that is not read", what="file"))
+    if masks:
+        notes.append(say_left_out(name_below(masks, folder), "masks of others by their names or folders"))
     if "test" not in splits and len({item.group for item in splits["train"]}) > 1:
         splits["train"], splits["test"] = hold_back(splits["train"], TEST_FRACTION, group=lambda item: item.group)
         notes.append("The folder has no test split of its own: a fifth was set aside for testing.")
@@ -110,7 +118,9 @@ def _items(place: Path) -> Iterator[PictureItem]:
     """Yield the pictures of its folder of images, or else of itself and two levels below."""
     root = find_child(place, PICTURE_FOLDERS) or place
     seen: Counter[str] = Counter()
-    for path in filter(_is_picture, _files(place)):
+    files = _files(place)
+    masks = _masks(files)
+    for path in (each for each in files if _is_picture(each) and each not in masks):
         name = "_".join((*path.relative_to(root).parts[:-1], _stem(path)))
         seen[name] += 1
         name = f"{name}-{seen[name]}" if seen[name] > 1 else name  # as for a.jpg beside a.png
@@ -129,12 +139,30 @@ def _files(place: Path) -> list[Path]:
     )
 
 
+def _masks(files: Sequence[Path]) -> set[Path]:
+    """Return the masks among files, which lie beside their images."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in filter(_is_picture, files):
+        by_folder.setdefault(path.parent, []).append(path)
+    return {mask for together in by_folder.values() for mask in part_masks(together)}
+
+
 def _open_folders(place: Path) -> list[Path]:
-    closed = {*MASK_FOLDERS, *FIELD_FOLDERS}
+    return [each for each in list_folders(place) if not _is_closed(each)]
+
+
+def _is_closed(folder: Path) -> bool:
+    """Say whether a folder is called as those of masks are."""
+    name = folder.name.lower()
+    return name in {*MASK_FOLDERS, *FIELD_FOLDERS} or bool(MANUAL.fullmatch(name)) or says_masks(folder.name)
+
+
+def _closed_pictures(place: Path) -> list[Path]:
+    """Return the pictures in folders of masks within what is searched."""
+    root = find_child(place, PICTURE_FOLDERS) or place
+    folders = [root, *_open_folders(root)]
     return [
-        each
-        for each in list_folders(place)
-        if each.name.lower() not in closed and not MANUAL.fullmatch(each.name.lower())
+        path for each in folders for inner in list_folders(each) if _is_closed(inner) for path in list_pictures(inner)
     ]
 
 

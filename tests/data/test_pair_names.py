@@ -1,16 +1,22 @@
 """Images and masks that belong together by their names and by those of their folders."""
 
+import doctest
 import shutil
 from pathlib import Path
 
 import pytest
 
+from core.data import pair_folders
 from core.data.pets import PetSet, open_pets
 from core.data.vessels import open_vessels
 from tests.data.masked_sets import draw_blob, draw_vessels, grey, save
 from tests.data.sentences import find_note, refuses
 
 # Names of masks
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(pair_folders).failed == 0
 
 
 def _named(root: Path, images: str, masks: str, *, place: str = "masks") -> Path:

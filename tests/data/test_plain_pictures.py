@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.data.classified import open_classified
+from core.data.pets import open_pets
 from core.data.plain_pictures import PictureSet, open_pictures
 from core.data.vessels import find_vessels
-from tests.data.sentences import refuses
+from tests.data.sentences import find_note, refuses
 
 
 def _picture(path: Path) -> None:
@@ -144,3 +146,50 @@ def test_folders_tell_patients_and_count_anew(tmp_path: Path) -> None:
         "patient1_a": "patient1", "patient1_b": "patient1", "patient2_a": "patient2_a", "other_case_1": "other_case_1",
         "more_case_1": "more_case_1",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["_mask", "_segmentation", "-gt", "_label_1"])
+@pytest.mark.parametrize("with_masks", [2, 9])
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_masks_beside_images_are_left_out_and_told(tmp_path: Path, end: str, with_masks: int, split: str) -> None:
+    for number in range(9):
+        _picture(tmp_path / f"{split}im{number}.png")
+        if number < with_masks:
+            _picture(tmp_path / f"{split}im{number}{end}.png")
+    found = open_pictures(tmp_path)
+    assert {item.name for items in found.splits.values() for item in items} == {f"im{number}" for number in range(9)}
+    find_note(found, f"{with_masks} images", f"im0{end}.png")
+
+
+@pytest.mark.parametrize("folder", ["masks", "cat_masks", "labelsTr", "GroundTruth", "manual1"])
+def test_folders_of_masks_are_left_out_and_told(tmp_path: Path, folder: str) -> None:
+    for number in range(4):
+        _picture(tmp_path / f"holiday/{number}.png")
+        _picture(tmp_path / f"{folder}/m{number}.png")
+    found = open_pictures(tmp_path)
+    assert len([item for items in found.splits.values() for item in items]) == 4
+    find_note(found, "4 images", f"{folder}/m0.png")
+
+
+def _deep(path: Path, brightest: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(zlib.crc32(path.name.encode())).integers(100, brightest, (20, 24), dtype=np.uint16)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_16_bit_images_that_are_scaled_each_by_itself_are_told(tmp_path: Path, ending: str) -> None:
+    for number in range(30):
+        _deep(tmp_path / f"plain/{number:02}.{ending}", 3000)
+        _deep(tmp_path / f"full/{number:02}.{ending}", 65535)
+    for number in range(4):
+        for folder, name in (("images", "pairs"), ("masks", "pairs")):
+            path = _deep(tmp_path / f"{name}/{folder}/{number}.{ending}", 3000)
+        Image.fromarray(255 * (np.mgrid[:20, :24][0] < 5).astype(np.uint8)).save(path)
+        for name in ("cat", "dog"):
+            _deep(tmp_path / f"classes/{name}/{name[0]}{number}.{ending}", 3000)
+    find_note(open_pictures(tmp_path / "plain"), "16 bits", "10 of 10", f"00.{ending}")
+    find_note(open_pets(tmp_path / "pairs"), "16 bits", "4 of 4", f"0.{ending}")
+    find_note(open_classified(tmp_path / "classes"), "16 bits", "8 of 8", f"c0.{ending}")
+    assert not any("bits" in note for note in open_pictures(tmp_path / "full").notes)

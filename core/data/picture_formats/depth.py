@@ -9,6 +9,8 @@ from core.data.picture_formats.container import UnsupportedError
 
 DeepPixels = NDArray[Any]
 ROWS_AT_ONCE = 256
+OWN_RANGE = "its own range"
+"""Stands in the note on an image that is stretched from its own smallest to its own greatest value."""
 
 
 def scale_to_8_bit(deep: DeepPixels, maximum: int | None = None) -> tuple[NDArray[np.uint8], list[str]]:
@@ -39,7 +41,7 @@ def scale_to_8_bit(deep: DeepPixels, maximum: int | None = None) -> tuple[NDArra
         rows = slice(start, start + ROWS_AT_ONCE)
         light = np.where(finite[rows], deep[rows], low).astype(np.float64)
         pixels[rows] = np.rint(np.clip((light / 2 - low / 2) / (high / 2 - low / 2), 0, 1) * 255)
-    own = "" if low == 0 and high in {1, 65535, maximum} else "its own range "
+    own = "" if low == 0 and high in {1, 65535, maximum} else f"{OWN_RANGE} "
     depth = "Floating-point" if deep.dtype.kind == "f" else f"{8 * deep.dtype.itemsize}-bit"
     notes = [f"{depth} {'grey' if deep.ndim == 2 else 'colour'} was scaled from {own}{low:g}-{high:g} to 8 bit."]
     if missing:

@@ -32,12 +32,14 @@ class Header:
         height: Likewise.
         orientation: EXIF orientation, 1 (upright) to 8.
         frames: How many frames or pages the file has.
+        bits: Of a sample, of PNG and TIFF; other kinds have 8 or are said to have.
     """
 
     width: int
     height: int
     orientation: int = 1
     frames: int = 1
+    bits: int = 8
 
     @property
     def stored(self) -> tuple[int, int]:
@@ -98,7 +100,7 @@ def _measure_png(content: bytes | mmap.mmap) -> Header:
         elif tag == b"acTL":
             frames = max(1, int.from_bytes(take(content, position + 8, 4), "big"))
         position += 12 + length
-    return Header(width, height, orientation, frames)
+    return Header(width, height, orientation, frames, content[len(PNG_START) + 16])
 
 
 def _measure_jpeg(content: bytes | mmap.mmap) -> Header:

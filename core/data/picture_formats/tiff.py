@@ -104,19 +104,20 @@ def open_tiff(content: bytes) -> Container:
     )
 
 
-def measure_tiff(content: Content) -> tuple[int, int, int, int]:
-    """Return width, height, orientation and number of pages; only directories are read.
+def measure_tiff(content: Content) -> tuple[int, int, int, int, int]:
+    """Return width, height, orientation, number of pages and bits of a sample; only directories are read.
 
     Raises:
         CutShortError: If a directory lies beyond the end.
         ValueError: If the directory contradicts itself or has no size.
     """
     layout, offset = _read_layout(content)
-    entries, following = _read_directory(content, offset, layout, frozenset({WIDTH, HEIGHT, ORIENTATION}))
+    entries, following = _read_directory(content, offset, layout, frozenset({WIDTH, HEIGHT, BITS, ORIENTATION}))
     if WIDTH not in entries or HEIGHT not in entries:
         raise ValueError("no size")
     width, height = (entries[tag].numbers(layout.order)[0] for tag in (WIDTH, HEIGHT))
-    return width, height, _orientation(entries, layout), 1 + _count_pages(content, following, layout, {offset})
+    bits = max(entries[BITS].numbers(layout.order), default=1) if BITS in entries else 1
+    return width, height, _orientation(entries, layout), 1 + _count_pages(content, following, layout, {offset}), bits
 
 
 def _read_layout(content: Content) -> tuple[Layout, int]:
