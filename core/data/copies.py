@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -51,7 +51,7 @@ def find_copies(names: Iterable[str]) -> dict[str, str]:
         splits_of.setdefault((folder, stem), []).append(split)
     found: dict[str, str] = {}
     for name, (split, folder, stem) in placed.items():
-        base = _find_original(stem, lambda each, folder=folder: (folder, each) in splits_of)
+        base = _find_original(stem, folder, splits_of)
         splits = splits_of.get((folder, base), [""])
         found[name] = "/".join(filter(None, (split if split in splits else splits[0], folder, base)))
     members = Counter(found.values())
@@ -78,17 +78,17 @@ def _read_folders(folders: str) -> tuple[str, str]:
     return (splits or [""])[0], "/".join(folder for folder in parts if not split_of(folder))
 
 
-def _find_original(stem: str, is_there: Callable[[str], bool]) -> str:
-    """Return a name without what names copies, as far as the original; itself where it is none."""
+def _find_original(stem: str, folder: str, there: Container[tuple[str, str]]) -> str:
+    """Return a name without what names copies, as far as an original that is there; itself where it is no copy."""
     base = stem
     while (shorter := _strip(base, SURE)) not in ("", base):
         base = shorter
-        if is_there(base):
+        if (folder, base) in there:
             return base
     weaker = base
     while (shorter := _strip(weaker, (*WEAK, *SURE))) not in ("", weaker):
         weaker = shorter
-        if is_there(weaker):
+        if (folder, weaker) in there:
             return weaker
     return base
 

@@ -191,7 +191,7 @@ def _side(stem: str) -> re.Match[str] | None:
 
 def _by_folder(stems: Stems) -> dict[str, str]:
     """Return the patient whom the nearest folder tells that tells one."""
-    found = {}
+    found: dict[str, str] = {}
     for name in stems:
         for folder in PurePosixPath(name).parent.parts[1:]:
             found[name] = find_patient(folder) or found.get(name, "")
