@@ -21,6 +21,8 @@ MASK_WORDS = frozenset(
     {"masks", "mask", "labels", "label", "annotations", "annotation", "annot", "gt", "truth", "groundtruth", "seg",
      "segmentation", "segmentations", "trimaps", "manual", "targets"}
 )  # fmt: skip
+PREDICTED = frozenset({"pred", "preds", "predicted", "prediction", "predictions"})
+"""Folders called so hold what a network said, whatever else their names say."""
 SHORT_SPLITS = {"tr": "train", "ts": "test", "te": "test", "va": "val"}
 """As in nnU-Net's ``imagesTr`` and ``labelsTs``."""
 
@@ -143,7 +145,7 @@ def _read_name(name: str, masks: tuple[str, ...]) -> tuple[str, str]:
         )
         words += [start, word[len(start) :]] if start else []
     splits = {split_of[word] for word in words if word in split_of}
-    if len(splits) > 1:
+    if len(splits) > 1 or PREDICTED & {*words}:
         return "", ""
     if {*words} & {*MASK_WORDS, *masks}:
         return "".join(splits), "masks"
@@ -179,8 +181,12 @@ def _join(split: str, found: dict[str, _Kinds]) -> Place | None:
     return Place(images, masks, notes=(f"{masks.name}/ is taken for the masks of {images.name}/.",))
 
 
-def _find_flat(place: Path, is_field: IsField | None) -> Place | None:
-    """Return a folder in which most images have their masks beside them: ``a.jpg`` and ``a_segmentation.png``."""
+def _find_flat(folder: Path, is_field: IsField | None) -> Place | None:
+    """Return a folder, or its folder of images, in which most images have their masks beside them.
+
+    Such as ``a.jpg`` and ``a_segmentation.png``.
+    """
+    place = find_child(folder, PICTURE_FOLDERS) or folder
     images, masks = Place(place, place).files()
     if not masks or 2 * len(masks) < len(images) or (is_field and is_field(masks)):
         return None

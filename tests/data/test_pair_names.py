@@ -120,7 +120,7 @@ def test_folders_whose_names_say_split_and_content_are_read(tmp_path: Path, fold
     find_note(found, "test", test_masks.name)
 
 
-@pytest.mark.parametrize("folders", ["ISIC_images ISIC_masks", "photos segmentations", ". ."])
+@pytest.mark.parametrize("folders", ["ISIC_images ISIC_masks", "photos segmentations", ". .", "images images"])
 def test_images_and_masks_in_two_folders_or_one_are_read(tmp_path: Path, folders: str) -> None:
     images, masks = (tmp_path / name for name in folders.split())
     _write_pairs(images, masks, "_segmentation", first=0, count=6)
@@ -162,3 +162,13 @@ def test_images_without_any_mask_are_told_in_the_refusal(tmp_path: Path) -> None
         save(draw_blob(1)[0], tmp_path / f"{name}.png")
     with refuses("3 images", "a.png"):
         open_pets(tmp_path)
+
+
+def test_predictions_are_no_masks_to_learn_from(tmp_path: Path) -> None:
+    _write_pairs(tmp_path / "test_images", tmp_path / "pred_masks", "", first=0, count=3)
+    with refuses(tmp_path):
+        open_pets(tmp_path)
+    _write_pairs(tmp_path / "train_images", tmp_path / "train_masks", "", first=3, count=5)
+    found = open_pets(tmp_path)
+    assert len([item for items in found.splits.values() for item in items]) == 5
+    find_note(found, "3 images", "test_images")
