@@ -98,7 +98,8 @@ def test_the_gradio_space_serves_by_itself_without_streamlit_and_is_public(tmp_p
         private = tmp_path / "private"
         private.mkdir()
         for name, path in named_paths(private, tmp_path / "home", url.rstrip("/")).items():
-            assert list(ask_for(url.rstrip("/"), path))[-1] == "error", name
+            for marked in (True, False):
+                assert list(ask_for(url.rstrip("/"), path, marked=marked))[-1] == "error", (name, marked)
         assert httpx.get(f"{url}config", headers={"Host": "evil.example"}, timeout=30).status_code == 421
         client = Client(url, verbose=False, httpx_kwargs={"timeout": PATIENCE})
         assert set(client.view_api(return_format="dict")["named_endpoints"]) == {

@@ -13,8 +13,9 @@ from core.experiments import catalogue, find_experiment
 from core.inference.batch import MaskArchive, Row, count_given, iterate_given, predict_many
 from core.inference.tables import render_table
 from core.public import hide_places, public_limits
-from core.ui.demo_frame import choose_predictor, told
+from core.ui.demo_frame import choose_predictor
 from core.ui.model_choice import list_choices, list_shipped
+from core.ui.refusals import told
 from core.ui.zero_gpu import lend_gpu
 
 MANY = "many"

@@ -12,12 +12,12 @@ from core.errors import UserError
 from core.experiments.experiment import Experiment
 from core.inference.comparing import compare
 from core.inference.predictor import DoubtError, Prediction, Predictor
-from core.public import hide_places
 from core.ui.comparison_demo import NONE, ComparisonPlace, show_comparison
 from core.ui.examples import DRAWN, is_example, list_examples
 from core.ui.in_view import ANSWER, go_to_answer
 from core.ui.model_choice import first_choice, learnt_from_drawn, list_choices, list_shipped, open_predictor
 from core.ui.picture_input import PictureInput
+from core.ui.refusals import told
 from core.ui.zero_gpu import lend_gpu
 
 ResultT = TypeVar("ResultT")
@@ -351,11 +351,3 @@ def say_times(prediction: Prediction) -> str:
 def round_times(prediction: Prediction) -> dict[str, float]:
     """Return the milliseconds of each part for the API."""
     return {part: round(value, 1) for part, value in prediction.milliseconds.items()}
-
-
-def told(act: Callable[[], ResultT]) -> ResultT:
-    """Turn a user's mistake into Gradio's message."""
-    try:
-        return act()
-    except UserError as error:
-        raise gr.Error(hide_places(str(error)), print_exception=False) from error

@@ -14,8 +14,10 @@ from core.public import MIB, OFF, public_limits
 from core.ui.batch_demo import MANY, build_batch_tab
 from core.ui.classification_demo import build_classification_tab
 from core.ui.embedding import FIT
+from core.ui.given import CheckedBlocks
 from core.ui.neighbours_demo import build_neighbours_tab
 from core.ui.reconstruction_demo import build_reconstruction_tab
+from core.ui.refusals import handlers
 from core.ui.segmentation_demo import build_segmentation_tab
 from core.ui.semantic_demo import build_semantic_tab
 from core.ui.translation_demo import build_translation_tab
@@ -79,7 +81,7 @@ NARROW = "<style>@media (max-width: 640px) {gradio-app .gradio-container > .main
 
 def build_demo() -> gr.Blocks:
     """Return the widgets of all experiments that have a predictor."""
-    with gr.Blocks(title="Fovea: try it", fill_width=True, delete_cache=(3600, 3600)) as demo:
+    with CheckedBlocks(title="Fovea: try it", fill_width=True, delete_cache=(3600, 3600)) as demo:
         if limits := public_limits():
             gr.Markdown(limits.say(), elem_classes="notes")
         with gr.Tabs() as tabs:
@@ -128,4 +130,5 @@ def mount_options() -> dict[str, Any]:
         "mcp_server": serves_mcp(),
         "allowed_paths": [],
         "footer_links": ["api"],
+        "app_kwargs": {"exception_handlers": handlers()},
     }

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import UserError
+from core.ui.refusals import told
 
 
 class PictureInput(gr.Image):
@@ -21,7 +22,7 @@ class PictureInput(gr.Image):
         """Return the uploaded file's path, or the bytes of a data URL; None without a picture."""
         if payload is None:
             return None
-        return str(payload.path) if payload.path else _bytes_of(payload.url or "")
+        return str(payload.path) if payload.path else told(lambda: _bytes_of(payload.url or ""))
 
 
 def _bytes_of(address: str) -> bytes:

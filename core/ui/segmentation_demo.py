@@ -114,9 +114,10 @@ def _measure(view: SegmentationView | None, threshold: float) -> dict[str, float
     return view.measure(threshold) if view is not None else None
 
 
-def _say_lines(lines: dict[str, float] | None) -> str:
-    """Return the measures of thin structures in two lines; nothing where there are none."""
-    if not lines:
+def _say_lines(lines: Any) -> str:
+    """Return the measures of thin structures in two lines; nothing where there are none, whatever a request sends."""
+    names = ("width", "widest", "tortuosity", "pieces", "length")
+    if not isinstance(lines, dict) or not all(isinstance(lines.get(name), int | float) for name in names):
         return ""
     return (
         f"**Mean width {lines['width']:.1f} pixels** (95 % are below {lines['widest']:.1f}), **tortuosity "

@@ -26,7 +26,6 @@ demo = build_demo()
 
 if __name__ == "__main__":
     alone = "0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1"
-    demo.launch(
-        server_name=os.environ.get("GRADIO_SERVER_NAME", alone),
-        app_kwargs={"middleware": [Middleware(Guard)]}, **mount_options(),
-    )  # fmt: skip
+    options = mount_options()
+    options["app_kwargs"]["middleware"] = [Middleware(Guard)]
+    demo.launch(server_name=os.environ.get("GRADIO_SERVER_NAME", alone), **options)

@@ -38,9 +38,16 @@ def named_paths(folder: Path, home: Path, url: str) -> dict[str, str]:
     }
 
 
-def ask_for(api: str, path: str) -> Iterator[str]:
-    """Yield the events that a demo answers with where its picture is a path of the machine."""
-    body = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}, "", 0.5, "", True]}
+def ask_for(api: str, path: str, *, marked: bool = True) -> Iterator[str]:
+    """Yield the events that a demo answers with where its picture is a path of the machine.
+
+    Args:
+        api: Address of the widgets.
+        path: What is named.
+        marked: Whether the request bears the mark by which Gradio tells files.
+    """
+    mark = {"meta": {"_type": "gradio.FileData"}} if marked else {}
+    body = {"data": [{"path": path, **mark}, "", 0.5, "", True]}
     begun = httpx.post(f"{api}/gradio_api/call/vessels", json=body, timeout=PATIENCE)
     assert begun.status_code == 200, begun.text
     event = begun.json()["event_id"]

@@ -23,7 +23,8 @@ def test_no_file_of_the_machine_is_read_and_others_are_answered_meanwhile(
     store, folder = RunStore(), tmp_path_factory.mktemp("private")
     httpx.get(f"{server.url}/gradio/config", timeout=60)
     for name, path in named_paths(folder, Path(server.home), server.url).items():
-        assert list(ask_for(f"{server.url}/gradio", path))[-1] == "error", name
+        for marked in (True, False):
+            assert list(ask_for(f"{server.url}/gradio", path, marked=marked))[-1] == "error", (name, marked)
         assert httpx.get(f"{server.url}/_stcore/health", timeout=5).status_code == 200, name
     run = store.create("vessels", {"arm": "unet", "recipe": "quick", "seed": 0, "data": "synthetic", "epochs": 1})
     store.claim(run.id)  # so that nobody starts it, and it has no log
