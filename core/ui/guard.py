@@ -7,6 +7,7 @@ name of its own that suddenly points here (DNS rebinding), which the ``Host`` gi
 
 import ipaddress
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -26,6 +27,9 @@ OVERHEAD = MIB
 FORWARDED = "x-forwarded-host"
 LOOK_SECONDS = 10.0
 """Seconds for which it is taken as known how much lies in the folder of uploads."""
+HOST = re.compile(r"(?:\[(?P<six>[^\[\]\s;,]+)\]|(?P<name>[^\[\]\s;,@/?#\\:]+))(?::(?P<port>[0-9]{0,5}))?")
+"""A name, or an address in numbers (IPv6 in brackets); then perhaps a port."""
+LAST_PORT = 65535
 LONGEST_NAME = 80
 """Of a refused name, so many letters are said."""
 
@@ -38,7 +42,7 @@ def known_names() -> frozenset[str]:
     own = socket.gethostname().lower()
     given = os.environ.get("FOVEA_HOSTS", "").lower().split(",")
     names = {"localhost", own, f"{own}.local", os.environ.get("SPACE_HOST", "").lower(), *map(str.strip, given)}
-    return frozenset(names - {""})
+    return frozenset(name.removesuffix(".") for name in names) - {""}
 
 
 def is_known(host: str) -> bool:
@@ -56,7 +60,7 @@ def is_own(origin: str, host: str) -> bool:
     try:
         parts = urlsplit(origin)
         usual = {"http": 80, "https": 443}.get(parts.scheme)
-        name, port = (parts.hostname or "").lower(), parts.port or usual
+        name, port = (parts.hostname or "").lower().removesuffix("."), parts.port or usual
     except ValueError:
         return False
     asked, asked_port = _split(host)
@@ -66,17 +70,20 @@ def is_own(origin: str, host: str) -> bool:
 
 
 def _split(host: str) -> tuple[str, int | None]:
-    """Return name and port; a host that is none has an empty name.
+    """Return name and port; a host that is none has an empty name. A dot at the end says the same name once more.
 
-    >>> _split("Localhost:8501"), _split("[::1]:80"), _split("a b")
-    (('localhost', 8501), ('::1', 80), ('', None))
+    >>> _split("Localhost.:8501"), _split("[::1]:80"), _split("a b"), _split("[localhost]")
+    (('localhost', 8501), ('::1', 80), ('', None), ('', None))
     """
-    try:
-        parts = urlsplit(f"//{host}")
-        plain = parts.hostname if parts.netloc == host and " " not in host and "@" not in host else None
-        return (plain or "").lower(), parts.port
-    except ValueError:
+    found = HOST.fullmatch(host)
+    if found is None or int(found["port"] or 0) > LAST_PORT:
         return "", None
+    if found["six"]:
+        try:
+            ipaddress.IPv6Address(found["six"])
+        except ValueError:
+            return "", None
+    return (found["six"] or found["name"].removesuffix(".")).lower(), int(found["port"]) if found["port"] else None
 
 
 def security_headers(host: str) -> dict[str, str]:
@@ -138,7 +145,7 @@ class Guard:
         if refusal:
             await _refuse(scope, receive, send, *refusal)
             return
-        if not is_known(headers.get(FORWARDED, "localhost")):  # links would be made of it
+        if not all(map(is_known, headers.getlist(FORWARDED))):  # links would be made of it
             kept = [(name, value) for name, value in scope["headers"] if name != FORWARDED.encode()]
             scope = {**scope, "headers": kept}
 
@@ -164,11 +171,14 @@ def _size_of(folder: Path) -> int:
 
 def _refusal(headers: Headers, host: str, path: str) -> tuple[int, str] | None:
     """Return status and sentence for a request that is not answered; None for one that is."""
+    if len(headers.getlist("host")) > 1:
+        return 400, "This request has more than one Host; it must have one."
     if not is_known(host):
-        name = _split(host)[0][:LONGEST_NAME] or "that name"
+        name = _split(host)[0][:LONGEST_NAME]
+        if not name:
+            return 421, "The Host of this request is no name; ask by localhost, an address or a name in FOVEA_HOSTS."
         return 421, f"This server does not go by {name}. Start it with FOVEA_HOSTS={name} if it shall."
-    origin = headers.get("origin")
-    if origin is None or is_own(origin, host):
+    if all(is_own(origin, host) for origin in headers.getlist("origin")):
         return None
     if public_limits() is not None and path.startswith("/gradio/"):
         return None  # what anybody may ask a program for, a page elsewhere may ask for as well

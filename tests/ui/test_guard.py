@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -45,7 +46,21 @@ def client() -> TestClient:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:8501", "127.0.0.1:8501", "[::1]:8501", "10.0.0.7:80", "a.localhost"]
+    "host",
+    [
+        "localhost",
+        "localhost:8501",
+        "127.0.0.1:8501",
+        "[::1]:8501",
+        "10.0.0.7:80",
+        "a.localhost",
+        "LOCALHOST.",
+        "LocalHost.:8501",
+        "localhost:",
+        "[::1]",
+        "[FE80::1]:80",
+        "127.0.0.1.",
+    ],
 )
 def test_addresses_and_the_local_name_are_known(host: str, client: TestClient) -> None:
     assert is_known(host)
@@ -62,6 +77,17 @@ def test_addresses_and_the_local_name_are_known(host: str, client: TestClient) -
         "a b",
         "user@localhost",
         "[::1",
+        "::1",
+        "[::1]evil",
+        "[::1];x",
+        "[localhost]",
+        "localhost..",
+        ".",
+        ":8501",
+        "localhost:port",
+        "localhost:99999",
+        "localhost:80:80",
+        "localhost,evil.example",
         "x" * 5000,
     ],
 )
@@ -72,10 +98,24 @@ def test_a_name_that_somebody_made_point_here_is_refused(host: str, client: Test
     assert len(answer.text) < 300
 
 
+def test_of_two_hosts_none_is_believed(client: TestClient) -> None:
+    for second in ("evil.example", "localhost:8501"):
+        twice = [("host", "localhost:8501"), ("host", second)]
+        request = client.build_request("GET", "/")
+        request.headers = httpx.Headers(twice)
+        assert client.send(request).status_code == 400
+
+
+def test_of_two_origins_both_must_be_own(client: TestClient) -> None:
+    own = ("origin", "http://localhost:8501")
+    assert client.get("/", headers=[own, ("origin", "http://evil.example")]).status_code == 403  # type: ignore[arg-type]
+    assert client.get("/", headers=[own]).status_code == 200  # type: ignore[arg-type]
+
+
 def test_further_names_are_given_by_the_environment(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOVEA_HOSTS", "lab.example, Other.example")
+    monkeypatch.setenv("FOVEA_HOSTS", "lab.example, Other.example.")
     monkeypatch.setenv("SPACE_HOST", "me-fovea.hf.space")
-    for host in ("lab.example:443", "OTHER.example", "me-fovea.hf.space"):
+    for host in ("lab.example:443", "lab.example.", "OTHER.example", "me-fovea.hf.space"):
         assert client.get("/", headers={"host": host}).status_code == 200
 
 
@@ -83,6 +123,7 @@ def test_further_names_are_given_by_the_environment(client: TestClient, monkeypa
     ("origin", "own"),
     [
         ("http://localhost:8501", True),
+        ("http://LOCALHOST.:8501", True),
         ("http://localhost:3000", False),
         ("https://evil.example", False),
         ("null", False),
@@ -126,6 +167,8 @@ def test_pages_elsewhere_may_call_the_api_of_a_public_server_alone(
 def test_no_foreign_name_is_passed_on_to_make_links_of(client: TestClient) -> None:
     assert client.get("/", headers={"x-forwarded-host": "evil.example"}).text.endswith("none")
     assert client.get("/", headers={"x-forwarded-host": "localhost"}).text.endswith("localhost")
+    two = [("x-forwarded-host", "localhost"), ("x-forwarded-host", "evil.example")]
+    assert client.get("/", headers=two).text.endswith("none")  # type: ignore[arg-type]
 
 
 def test_every_answer_says_what_a_page_may_load_and_who_may_frame_it(
