@@ -96,7 +96,9 @@ def say_shift(placed: Placement) -> str:
     if placed.shift is None:
         return "There is no test split to hold against the training pictures, or it has fewer than 20."
     shift = placed.shift
-    basis = f"area under the ROC curve {shift.auc:.2f}, 95 % interval {shift.low:.2f} to {shift.high:.2f}"
+    basis = f"area under the ROC curve {shift.auc:.2f}"
+    if f"{shift.low:.2f}" != f"{shift.high:.2f}":
+        basis += f", 95 % interval {shift.low:.2f} to {shift.high:.2f}"
     if shift.is_there:
         return (
             f"**The test pictures come from elsewhere**: a classifier tells them from the training pictures ({basis}; "

@@ -189,13 +189,20 @@ def say_verdict(verdict: Verdict, first: str, second: str, score: Score, *, p: f
         basis = f"{level} {low:.3g} to {high:.3g}; {paired}"
         said = f"{better} is better than {worse} by {abs(verdict.difference):.3g} in {title} ({basis})."
     else:
-        found = f"{verdict.difference:+.3g} ({level} {verdict.low:+.3g} to {verdict.high:+.3g}; {paired})"
+        ends = f"{level} {_signed(verdict.low)} to {_signed(verdict.high)}; " if verdict.varies else ""
+        each = "" if verdict.varies else " for every picture and seed"
+        found = f"{_signed(verdict.difference)}{each} ({ends}{paired})"
         said = f"No difference between {first} and {second} can be claimed in {title}: {found}."
         settle = say_what_would_settle(verdict)
         said += f" {settle}" if settle else ""
     if not verdict.about_recipes:
         said += " While a side has one seed, this speaks of these trained networks, not of the arms; train more seeds."
     return said
+
+
+def _signed(difference: float) -> str:
+    """Return a difference with its sign, which a zero has not."""
+    return f"{difference:+.3g}" if difference else "0"
 
 
 def as_json(side: Side) -> dict[str, Any]:

@@ -44,11 +44,12 @@ class Claim:
     said: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values; an interval has no ends where the scores do not vary."""
         own = self.verdict
+        low, high = (own.low, own.high) if own.varies else (None, None)
         return {
-            "first": self.first, "second": self.second, "difference": own.difference, "low": own.low,
-            "high": own.high, "p": self.p, "pictures": own.pictures, "seeds": own.seeds, "decided": own.is_decided,
+            "first": self.first, "second": self.second, "difference": own.difference, "low": low,
+            "high": high, "p": self.p, "pictures": own.pictures, "seeds": own.seeds, "decided": own.is_decided,
             "said": self.said,
         }  # fmt: skip
 

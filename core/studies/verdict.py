@@ -16,6 +16,8 @@ from scipy.stats import binomtest, t  # type: ignore[import-untyped]
 LEVEL = 0.95
 FEWEST = 6
 """Pictures from which something may be claimed: if fewer all speak for one side, that is chance once in 20 cases."""
+ROUNDING = 1e-7
+"""Of the largest score: differences that vary by less do not vary, but were rounded (scores are of 32 bits)."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ def compare_means(first: ArrayLike, second: ArrayLike, *, level: float = LEVEL) 
     paired = arms[1].mean(axis=0) - arms[0].mean(axis=0)
     by_picture = [(_variance_of_mean(paired, arms), pictures - 1)]
     twice = sum(_interaction(arm) for arm in arms)
-    return _decide(float(paired.mean()), by_picture, [arm.mean(axis=1) for arm in arms], twice, pictures, level)
+    seeds = [arm.mean(axis=1) for arm in arms]
+    largest = max(float(np.abs(arm).max()) for arm in arms)
+    return _decide(float(paired.mean()), by_picture, seeds, twice, pictures, level, largest=largest)
 
 
 def compare_areas(first: ArrayLike, second: ArrayLike, labels: ArrayLike, *, level: float = LEVEL) -> Verdict:
@@ -154,7 +158,7 @@ def _placements(arm: NDArray[np.float64], wanted: NDArray[np.bool_]) -> tuple[ND
 
 def _decide(
     difference: float, by_picture: Sequence[tuple[float, int]], seeds: Sequence[NDArray[np.float64]], twice: float,
-    pictures: int, level: float,
+    pictures: int, level: float, *, largest: float = 1.0,
 ) -> Verdict:  # fmt: skip
     """Add up what makes a difference uncertain.
 
@@ -165,11 +169,17 @@ def _decide(
         twice: Variance that is in both parts, and counts once.
         pictures: How many there are.
         level: Of the interval.
+        largest: Of the scores: what a difference is rounded to.
     """
+    if abs(difference) <= ROUNDING * largest:
+        difference = 0.0
     of_pictures = sum(each for each, _ in by_picture)
     by_seed = [float(arm.var(ddof=1) / len(arm)) if len(arm) > 1 else math.nan for arm in seeds]
     of_seeds = float(np.nansum(by_seed))
     variance = max(of_pictures, of_seeds, of_pictures + of_seeds - twice)
+    varies = math.sqrt(variance) > ROUNDING * largest
+    if not varies:
+        of_pictures, by_seed, variance, by_picture = 0.0, [0.0 * each for each in by_seed], 0.0, []
     shares = [*by_picture, *((each, len(arm) - 1) for each, arm in zip(by_seed, seeds, strict=True))]
     doubt = sum(part**2 / freedom for part, freedom in shares if freedom and part > 0)
     degrees = variance**2 / doubt if doubt else float(pictures - 1)
@@ -178,7 +188,7 @@ def _decide(
     p = float(2 * t.sf(abs(difference) / error, degrees)) if error else 1.0
     return Verdict(
         difference, difference - reach, difference + reach, level, p, pictures, (len(seeds[0]), len(seeds[1])),
-        of_pictures, float(sum(by_seed)), degrees, varies=variance > 0,
+        of_pictures, float(sum(by_seed)), degrees, varies=varies,
     )  # fmt: skip
 
 
@@ -217,8 +227,8 @@ def say_what_would_settle(verdict: Verdict) -> str:
     """Return how many more seeds or pictures would probably decide it, if the difference is about what it seems."""
     if verdict.pictures < FEWEST:
         return f"From fewer than {FEWEST} pictures nothing is claimed."
-    if not verdict.varies and verdict.difference:
-        return "It is the same for every picture and seed, so how much others would change it cannot be estimated."
+    if not verdict.varies:
+        return "Where nothing varies, how much other pictures or seeds would change it cannot be estimated."
     if verdict.is_decided or not verdict.about_recipes or not verdict.difference:
         return ""
     allowed = (verdict.difference / float(t.ppf((1 + verdict.level) / 2, 30))) ** 2

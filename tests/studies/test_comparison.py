@@ -106,3 +106,24 @@ def test_of_one_seed_it_is_said_that_networks_were_compared_and_not_arms() -> No
     several = say_verdict(compare_means(first, second), "U", "W", DICE)
     single = say_verdict(compare_means(first[:1], second[:1]), "U", "W", DICE)
     assert single.count(". ") == several.count(". ") + 1
+
+
+@pytest.mark.parametrize("count", [2, 5, 20])
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("apart", [0.0, 0.1])
+def test_where_scores_do_not_vary_no_interval_is_said(apart: float, seeds: int, count: int) -> None:
+    scores = np.tile(np.linspace(0.2, 0.7, count), (seeds, 1))
+    said = say_verdict(compare(scores.tolist(), (scores + apart).tolist(), DICE), "A", "B", DICE)
+    assert "95" not in said
+    assert "+0 " not in said
+    assert not re.search(r"(\S+) to \1", said), said
+    assert f" {count} " in said
+    assert ("0.1" in said) is bool(apart)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_classifiers_that_are_all_right_or_all_wrong_have_an_interval_of_some_width(value: float) -> None:
+    verdict = compare([[value] * 8], [[value] * 8], RIGHT)
+    said = say_verdict(verdict, "A", "B", RIGHT)
+    assert verdict.low < 0 < verdict.high
+    assert "+0 " not in said

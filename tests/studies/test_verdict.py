@@ -187,6 +187,13 @@ def test_nothing_is_claimed_where_nothing_varies(seeds: int) -> None:
     assert say_what_would_settle(found)
     same = compare_means(np.ones((seeds, 20)), np.ones((seeds, 20)))
     assert not same.is_decided
+    rounded = compare_means(np.linspace(0.1, 0.9, 20), np.linspace(0.1, 0.9, 20) + np.float32(0.1))
+    assert not rounded.is_decided, "what varies is the rounding alone"
+    single = np.linspace(0.1, 0.8, 20, dtype=np.float32)
+    assert not compare_means(single, single + np.float32(0.1)).is_decided
+    assert compare_means(np.linspace(0.1, 0.8, 20), np.linspace(0.11, 0.9, 20)).is_decided
+    ranked = np.linspace(0, 1, 20)
+    assert not compare_areas(ranked, ranked**2, ranked > 0.5).varies
 
 
 def test_a_classifier_that_is_always_right_beats_one_that_never_is_from_enough_pictures_on() -> None:
