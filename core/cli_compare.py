@@ -62,7 +62,7 @@ def compare_runs(options: argparse.Namespace) -> int:
 
 
 def _print_conclusion(store: "RunStore", subject: "Subject", options: argparse.Namespace, *, study: str = "") -> int:
-    from core.inference.scores import kept_scores, score
+    from core.inference.scores import check_scorable, kept_scores, score
     from core.studies.comparison import Rows, as_json
     from core.studies.conclusion import conclude
     from core.studies.report import write_report
@@ -79,6 +79,7 @@ def _print_conclusion(store: "RunStore", subject: "Subject", options: argparse.N
     if options.csv:
         with Path(options.csv).open("w", newline="", encoding="utf-8") as file:
             write_curves(store, [(side.name, run) for side in sides for run in side.runs], file)
+    check_scorable(store, [run for side in sides for run in side.runs], split)
     found = conclude(sides, split, rows_of)
     if options.html:
         text = write_report(store, subject, found, remarks=options.remark, pictures=not options.no_pictures)
@@ -108,6 +109,7 @@ def refuse_nowhere(*paths: str) -> None:
 
 def make_study(options: argparse.Namespace) -> int:
     """Launch a study, or show and extend one that is there."""
+    from core.inference.scores import check_scorable
     from core.runs.store import RunStore
     from core.studies.study import MOST_RUNS, extend_study, open_study, studies
     from core.studies.subject import subject_of_study
@@ -127,6 +129,7 @@ def make_study(options: argparse.Namespace) -> int:
     else:
         study = _launch(store, find_template(options.template), options)
     print(f"study {study.id}: {len(study.runs)} runs", file=sys.stderr)
+    check_scorable(store, study.runs, options.split or study.split)  # not only once all runs have trained
     if options.wait:
         study = _follow_study(store, study)
     options.split = options.split or study.split

@@ -119,12 +119,11 @@ class BlotsSetup(Setup[BlotsConfig]):
         """Open the blots, hold a part of the gels back for validation and keep the rest in memory."""
         from core.data.blot_pictures import BlotDataset
         from core.data.blots import load_blots
-        from core.data.dataset import train_and_validation
         from core.data.loaders import build_training_loader
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
-        training, held = train_and_validation(found, own.validation, own.share)
+        training, held = self.split_training(found)
         say(f"Opening {len(training) + len(held)} blots.")
         dataset = BlotDataset(list(load_blots(training)), mirror=own.mirror, jitter=own.jitter, seed=own.seed)
         loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
@@ -139,15 +138,7 @@ class BlotsSetup(Setup[BlotsConfig]):
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the blots of a split, one by one."""
-        from core.data.dataset import train_and_validation
-
-        found = self.open_data(data)
-        if split != "val":
-            return self._one_by_one(found.items(split))
-        held = train_and_validation(found, self.config.validation)[1]
-        if not held:
-            raise UserError("This run held nothing back to validate on; choose the split test.")
-        return self._one_by_one(held)
+        return self._one_by_one(self.split_items(data, split))
 
     def _one_by_one(self, items: Sequence["BlotItem"]) -> "Iterator[Batch]":
         import torch

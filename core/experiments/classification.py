@@ -68,6 +68,19 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Return the config's data set, opened once."""
         return cast("ClassifiedSet", self.open_data())
 
+    def split_items(self, data: str, split: str) -> "Sequence[ClassifiedItem]":
+        """Return what is in a split, labelled as the network numbers its classes; refuse classes it does not know."""
+        from core.data.classified import with_classes
+
+        found = cast("ClassifiedSet", self.open_data(data)) if data else self.found
+        return self.items_of(with_classes(found, self.traits.classes), "val" if split == VAL_CHANGED else split)
+
+    def split_training(self, found: "ClassifiedSet") -> "tuple[Sequence[ClassifiedItem], Sequence[ClassifiedItem]]":
+        """Hold back a part of every class."""
+        from core.data.classified import train_and_validation_by_class
+
+        return train_and_validation_by_class(found, self.config.validation, self.config.share)
+
     def read_traits(self) -> Traits:
         """Return the data's classes, and the colours that the backbone expects."""
         if self.way.backbone == SMALL_CNN:
@@ -129,7 +142,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Decode the pictures once; where the frozen part always sees the same ones, keep what it makes of them."""
         import numpy as np
 
-        from core.data.classified import at_most_of_each, labels_of, say_untrained, train_and_validation_by_class
+        from core.data.classified import at_most_of_each, labels_of, say_untrained
         from core.data.classified_pictures import (
             ClassifiedDataset,
             FeatureDataset,
@@ -139,7 +152,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         from core.engine.task import TaskData
 
         own, fingerprint = self.config, self.found.fingerprint()
-        training, held = train_and_validation_by_class(self.found, own.validation, own.share)
+        training, held = self.split_training(self.found)
         training = at_most_of_each(training, own.per_class)
         items = [*training, *held]
         pictures = self._with_copies(self._decoded(items, fingerprint, say), len(training))
@@ -276,29 +289,17 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         return short_format(device) if self.config.copies else self.precision
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
-        """Return a split's pictures with their labels.
-
-        Args:
-            data: Name or folder; the config's own if empty.
-            split: Of the set, ``val``, or :data:`VAL_CHANGED`: a copy of each of these, changed as in training.
+        """Return a split's pictures with their labels; of :data:`VAL_CHANGED` a copy of each, changed as in training.
 
         Raises:
             UserError: If the set has classes that the network does not know.
         """
         import numpy as np
 
-        from core.data.classified import train_and_validation_by_class, with_classes
         from core.data.classified_pictures import ValidationBatches, WithCopies, load_pixels
         from core.data.decoded import PicturesOnDemand
 
-        found = cast("ClassifiedSet", self.open_data(data)) if data else self.found
-        found = with_classes(found, self.traits.classes)
-        if split in ("val", VAL_CHANGED):
-            items = train_and_validation_by_class(found, self.config.validation)[1]
-            if not items:
-                raise UserError("This run held nothing back to validate on; choose the split test.")
-        else:
-            items = found.items(split)
+        items = self.split_items(data, split)
         pictures: PictureStack = PicturesOnDemand(items, load_pixels, self.framing)
         if split != VAL_CHANGED:
             return ValidationBatches(items, pictures, normalisation=self.normalisation)

@@ -2,7 +2,7 @@
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from core.experiments.setup import Setup
 
 SYNTHETIC = "synthetic"
+DIVIDING = ("data", "validation", "share")
+"""Knobs that decide what is trained on and what is held back."""
 NEEDED = (
     "title", "question", "kind", "config_type", "setup_type", "arms", "recipes", "reported", "data_help", "monitor",
     "score_titles", "synthetic_pictures", "fewest_pictures",
@@ -103,6 +105,7 @@ class Experiment(ABC):
         score_titles: Every score's name for people.
         lower_is_better: Keys of the scores of which the smallest is best.
         loss_level: A value of the loss that deserves a line in its chart, and what it means; None where there is none.
+        usual_splits: On which a set can be scored that is drawn or fetched when it is first needed.
         synthetic_pictures: How many pictures the drawn set has.
         fewest_pictures: With how many of them the drawn set still has something of everything in each split, the part
             that is held back for validation included: of ``write_class_folders``, 3 of each class. Tests draw so many.
@@ -126,6 +129,7 @@ class Experiment(ABC):
     score_titles: ClassVar[Mapping[str, str]]
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
     loss_level: ClassVar[tuple[float, str] | None] = None
+    usual_splits: ClassVar[tuple[str, ...]] = ("train", "val", "test")
     synthetic_pictures: ClassVar[int]
     fewest_pictures: ClassVar[int]
 
@@ -243,7 +247,7 @@ class Experiment(ABC):
             except OSError as error:
                 said = say_environment(error) or f"{error}."
                 raise UserError(f"The data were given as {shorten(data)!r}, which cannot be opened: {said}") from error
-        folder = data_folder() / f"{self.slug}-{SYNTHETIC}-{self.synthetic_pictures}"
+        folder = self._drawn_folder()
         if not folder.exists():
             try:
                 self.make_data(folder, n=self.synthetic_pictures)
@@ -261,6 +265,35 @@ class Experiment(ABC):
         if data == SYNTHETIC:
             return f"{self.synthetic_pictures:,} drawn pictures, the same on every machine."
         return self.open_data(data).describe()
+
+    def check_parts(self, configs: Sequence[RunConfig], split: str = "") -> None:
+        """Refuse what would come out only once a run has begun, or after all runs of a study have trained.
+
+        A set that is drawn or fetched when it is first needed can be divided and has the experiment's usual splits.
+
+        Args:
+            configs: Of runs.
+            split: On which they will be scored; not asked if empty.
+
+        Raises:
+            UserError: If the data cannot be divided into training and validation, or have no such split.
+        """
+        ways = {tuple(each.as_values().get(name) for name in DIVIDING): each for each in reversed(configs)}
+        for config in ways.values():
+            if self.is_at_hand(config.data):
+                setup = self.set_up(config)
+                setup.split_training(setup.open_data())
+                if split:
+                    setup.split_items("", split)
+            elif split and split not in self.usual_splits:
+                raise UserError(f"{split!r} is no split of {config.data}; it has {', '.join(self.usual_splits)}.")
+
+    def is_at_hand(self, data: str) -> bool:
+        """Say whether a data set lies on the disk: neither to be drawn nor to be fetched before it can be opened."""
+        return data != SYNTHETIC or self._drawn_folder().exists()
+
+    def _drawn_folder(self) -> Path:
+        return data_folder() / f"{self.slug}-{SYNTHETIC}-{self.synthetic_pictures}"
 
     def announce(self, config: RunConfig) -> tuple[str, ...]:
         """Return what a user must know before the run starts, such as where pretrained weights come from.

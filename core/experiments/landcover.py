@@ -1,6 +1,6 @@
 """Land cover from satellite pictures (report R3): FCN-32s against DeepLabV3, and what ImageNet weights are worth."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +103,7 @@ class LandcoverSetup(Setup[LandcoverConfig]):
     @cached_property
     def found(self) -> "LandcoverSet":
         """Return the config's data set, opened once."""
-        return cast("LandcoverSet", self.open_data())
+        return cast("LandcoverSet", super().open_data())
 
     def read_traits(self) -> Traits:
         """Return the classes, which are always the same, and the colours that the backbone expects."""
@@ -188,7 +188,6 @@ class LandcoverSetup(Setup[LandcoverConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set and cut crops from its training pictures."""
-        from core.data.dataset import train_and_validation
         from core.data.landcover_pictures import LandcoverBatches, LandcoverDataset, open_picture
         from core.data.loaders import build_training_loader
         from core.data.patches import Augmentation
@@ -196,7 +195,7 @@ class LandcoverSetup(Setup[LandcoverConfig]):
         from core.engine.task import TaskData
 
         own, found = self.config, self.found
-        training, held = train_and_validation(found, own.validation, own.share)
+        training, held = self.split_training(found)
         longest = [0]
 
         def open_one(number: int) -> "Pixels":
@@ -225,18 +224,18 @@ class LandcoverSetup(Setup[LandcoverConfig]):
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split; where a set has no test pictures, they are its validation pictures."""
-        from core.data.dataset import train_and_validation
         from core.data.landcover_pictures import LandcoverBatches
 
-        found = cast("LandcoverSet", self.open_data(data)) if data else self.found
-        items: tuple[LandcoverItem, ...]
-        if split == "val" or (split == "test" and not found.splits.get("test")):
-            items = train_and_validation(found, self.config.validation)[1]
-        else:
-            items = found.items(split)
-        if not items:
-            raise UserError("This run held nothing back to validate on; choose another split, or other data.")
-        return LandcoverBatches(items, self.preparation)
+        return LandcoverBatches(self.split_items(data, split), self.preparation)
+
+    def open_data(self, data: str = "") -> "LandcoverSet":
+        """Return a data set by name or folder; the config's own, opened once, if empty."""
+        return cast("LandcoverSet", super().open_data(data)) if data else self.found
+
+    def split_items(self, data: str, split: str) -> "Sequence[LandcoverItem]":
+        """Return what is in a split; where a set has no test images, these are its validation images."""
+        tested = split != "test" or self.open_data(data).splits.get("test")
+        return super().split_items(data, split if tested else "val")
 
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
         """Shrink and normalise a picture as in training; an answer means something everywhere in it."""

@@ -14,6 +14,7 @@ class Objects(ClassificationExperiment):
     slug = "objects"
     title = "Small objects"
     question = "How far does a small network from scratch get, and how far one that has seen ImageNet?"
+    usual_splits = ("train", "val")
     synthetic_pictures = 2500
     fewest_pictures = 300
     data_help = (

@@ -1,7 +1,7 @@
 """Foreground segmentation of pets (report R2): a U-Net against a ResNet34-U-Net, and against a pretrained encoder."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from core.config import RunConfig, knob
 from core.data.traits import Traits
-from core.errors import UserError
 from core.experiments.experiment import Arm, Experiment, Recipe, Reported
 from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP, announce_weights, load_pretrained
 from core.experiments.setup import Say, Setup, say_nothing
@@ -108,15 +107,14 @@ class PetsSetup(Setup[PetsConfig]):
     @cached_property
     def found(self) -> "PetSet":
         """Return the config's data set, opened once."""
-        return cast("PetSet", self.open_data())
+        return cast("PetSet", super().open_data())
 
     @cached_property
     def training(self) -> "MaskedStack[PetItem]":
         """Return the pictures that are trained on, with their masks."""
-        from core.data.dataset import train_and_validation
         from core.data.masked_pictures import MaskedStack
 
-        training, _ = train_and_validation(self.found, self.config.validation, self.config.share)
+        training, _ = self.split_training(self.found)
         is_open = any(item.rule is not None and item.rule.ignored is not None for item in training)
         return MaskedStack(training, self._load, self.squashing, is_open=is_open)
 
@@ -231,7 +229,7 @@ class PetsSetup(Setup[PetsConfig]):
             self.training, normalisation=self.normalisation, augmentation=augmentation, seed=own.seed
         )
         loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
-        held = self._whole(self._held_back(self.found))
+        held = self._whole(self.split_training(self.found)[1])
         colours = ", ".join(f"{value:.3f}" for value in (*self.traits.mean, *self.traits.deviation))
         note = (
             f"{self.found.title}: {len(dataset)} pictures to train on, {len(held)} to validate on. Mean and deviation "
@@ -247,25 +245,18 @@ class PetsSetup(Setup[PetsConfig]):
         said = "\n".join(f"{item.name} {item.reading}" for item in self.training.items)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
-    def _held_back(self, found: "PetSet") -> "tuple[PetItem, ...]":
-        from core.data.dataset import train_and_validation
+    def open_data(self, data: str = "") -> "PetSet":
+        """Return a data set by name or folder; the config's own, opened once, if empty."""
+        return cast("PetSet", super().open_data(data)) if data else self.found
 
-        return train_and_validation(found, self.config.validation)[1]
-
-    def _whole(self, items: "tuple[PetItem, ...]") -> "WholePictures[PetItem]":
+    def _whole(self, items: "Sequence[PetItem]") -> "WholePictures[PetItem]":
         from core.data.masked_pictures import WholePictures
 
         return WholePictures(items, self._load, self.test_squashing, self.normalisation)
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split, each opened when its turn comes."""
-        found = cast("PetSet", self.open_data(data)) if data else self.found
-        if split != "val":
-            return self._whole(found.items(split))
-        held = self._held_back(found)
-        if not held:
-            raise UserError("This run held nothing back to validate on; choose the split test.")
-        return self._whole(held)
+        return self._whole(self.split_items(data, split))
 
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
         """Squash and normalise a picture as in training; an answer means something everywhere in it."""
@@ -409,6 +400,10 @@ class Pets(Experiment):
 
             return download_oxford(data_folder() / OXFORD)
         return cast("PetSet", super().open_data(data))
+
+    def is_at_hand(self, data: str) -> bool:
+        """Say whether a data set lies on the disk; Oxford-IIIT Pet is fetched when it is first needed."""
+        return data != OXFORD and super().is_at_hand(data)
 
     def check_data(self, data: str) -> str:
         """Return what is known of a data set in a sentence, without opening or fetching its pictures."""

@@ -133,13 +133,12 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set, hold back a part for validation and bring the rest to the working size."""
-        from core.data.dataset import train_and_validation
         from core.data.loaders import build_training_loader
         from core.data.whole_pictures import OpenedPictures, PictureDataset
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
-        training, held = train_and_validation(found, own.validation, own.share)
+        training, held = self.split_training(found)
         dataset = PictureDataset(
             OpenedPictures(len(training), lambda number: self._open(training[number])),
             patch=own.patch,
@@ -159,15 +158,7 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
 
     def build_split(self, data: str, split: str) -> "Iterator[Batch]":
         """Return the whole pictures of a split, each opened when its turn comes."""
-        from core.data.dataset import train_and_validation
-
-        found = self.open_data(data)
-        if split != "val":
-            return self.whole(found.items(split))
-        held = train_and_validation(found, self.config.validation)[1]
-        if not held:
-            raise UserError("This run held nothing back to validate on; choose the split test.")
-        return self.whole(held)
+        return self.whole(self.split_items(data, split))
 
     def whole(self, items: "Sequence[PictureItem]") -> "Iterator[Batch]":
         """Yield each picture as a batch of its own; where there is noise it is always the same."""

@@ -77,9 +77,7 @@ class PretrainSetup(ClassificationSetup):
     @cached_property
     def parts(self) -> "tuple[tuple[ClassifiedItem, ...], tuple[ClassifiedItem, ...]]":
         """Return the pictures that are trained on and those held back."""
-        from core.data.classified import train_and_validation_by_class
-
-        training, held = train_and_validation_by_class(self.found, self.config.validation, self.config.share)
+        training, held = self.split_training(self.found)
         if len(training) < 2:
             raise UserError(f"{self.found.title} has {len(training)} training pictures; BYOL compares at least 2.")
         return training, held

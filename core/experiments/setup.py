@@ -1,13 +1,14 @@
 """How an experiment builds the parts of one run: network, task, data, and an uploaded picture's preparation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from core.config import RunConfig
 from core.data.traits import NO_TRAITS, Traits
+from core.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -118,6 +119,38 @@ class Setup(ABC, Generic[ConfigT]):
         found: Any = self.build_split(data, split)
         chosen = found.only(names) if hasattr(found, "only") else found
         return (batch for batch in chosen if batch["picture"].name in names)
+
+    def split_training(self, found: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Return the images of a set that a run trains on, and those that it holds back to validate on.
+
+        Raises:
+            UserError: If there is nothing to train on, or it cannot be divided.
+        """
+        from core.data.dataset import train_and_validation
+
+        own: Any = self.config
+        return train_and_validation(found, own.validation, own.share)
+
+    def split_items(self, data: str, split: str) -> Sequence[Any]:
+        """Return what is in a split; nothing of it is opened, so that a run can be refused before it trains.
+
+        Args:
+            data: As in :meth:`build_split`.
+            split: Likewise.
+
+        Raises:
+            UserError: If there is no such split, or nothing was held back.
+        """
+        return self.items_of(self.open_data(data), split)
+
+    def items_of(self, found: Any, split: str) -> Sequence[Any]:
+        """Return what is in a split of an open data set; see :meth:`split_items`."""
+        if split != "val":
+            return cast("Sequence[Any]", found.items(split))
+        held = self.split_training(found)[1]
+        if not held:
+            raise UserError("This run held nothing back to validate on; choose the split test.")
+        return held
 
     @abstractmethod
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":

@@ -132,14 +132,13 @@ class VesselsSetup(Setup[VesselsConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set, hold back a part for validation and cut patches from the rest."""
-        from core.data.dataset import train_and_validation
         from core.data.fundus_pictures import load_labelled
         from core.data.loaders import build_training_loader
         from core.data.patches import Augmentation, PatchDataset
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
-        training, held = train_and_validation(found, own.validation, own.share)
+        training, held = self.split_training(found)
         dataset = PatchDataset(
             [self._prepare(load_labelled(item)) for item in training],
             patch=own.patch,
@@ -167,15 +166,7 @@ class VesselsSetup(Setup[VesselsConfig]):
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split, each opened when its turn comes."""
-        from core.data.dataset import train_and_validation
-
-        found = self.open_data(data)
-        if split != "val":
-            return self._whole(found.items(split))
-        held = train_and_validation(found, self.config.validation)[1]
-        if not held:
-            raise UserError("This run held nothing back to validate on; choose the split test.")
-        return self._whole(held)
+        return self._whole(self.split_items(data, split))
 
     def _whole(self, items: Sequence["VesselItem"]) -> "FundusBatches":
         from core.data.fundus_pictures import FundusBatches

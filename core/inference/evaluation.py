@@ -65,6 +65,7 @@ def score_split(checkpoint: Checkpoint, *, data: str = "", split: str = "test", 
         UserError: If the data or the split cannot be read.
     """
     setup = checkpoint.set_up()
+    setup.split_items(data, split)  # refused at once, not after the network is there
     network = setup.build_network()
     task = setup.build_task(network, careful=True)
     load_weights(checkpoint.folder, task.parts())

@@ -1,12 +1,14 @@
 """Scores of each picture by each run, kept beside the weights that they are of, so that nothing is scored twice."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.config import RunConfig
 from core.errors import UserError
+from core.experiments import find_experiment
 from core.files import write_atomically
 from core.runs.liveness import is_alive
 from core.runs.run import Run
@@ -114,6 +116,20 @@ def evaluate_run(store: RunStore, run: Run, split: str) -> "tuple[Evaluation, bo
     write_atomically(path, json.dumps(kept).encode())
     store.publish(run.id, PLACE)
     return found, True
+
+
+def check_scorable(store: RunStore, runs: Sequence[Run], split: str) -> None:
+    """Refuse a split that runs lack before any of them is scored or waited for; one that was scored needs no data.
+
+    Raises:
+        UserError: If data of a run cannot be opened, or have no such split.
+    """
+    missing: dict[str, list[RunConfig]] = {}
+    for run in runs:
+        if kept_scores(store, run, split) is None:
+            missing.setdefault(run.slug, []).append(find_experiment(run.slug).read_config(run.config))
+    for slug, configs in missing.items():
+        find_experiment(slug).check_parts(configs, split)
 
 
 def is_being_scored(store: RunStore, run: Run, split: str) -> bool:

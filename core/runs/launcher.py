@@ -43,6 +43,7 @@ def launch_all(
     for config in configs:
         refuse_training(config.as_values(), experiment.largest)
         experiment.announce(config)
+    experiment.check_parts(configs)
     with admission():
         wanted = [*_missing_prerequisites(store, slug, configs), *configs]
         refuse_more(store, len(wanted))

@@ -146,7 +146,7 @@ def launch_study(
         say: Is told what everybody must know before the runs start.
 
     Raises:
-        UserError: If the data cannot be read, or an arm could not start; then nothing is recorded.
+        UserError: If the data cannot be read, have no such split, or an arm could not start; then nothing is recorded.
     """
     experiment = find_experiment(template.experiment)
     experiment.check_data(configs[0].data)
@@ -180,7 +180,12 @@ def extend_study(store: RunStore, study: Study, seeds: int) -> Study:
 
 
 def _enlist(store: RunStore, study: str, template: Template, configs: Sequence[RunConfig], split: str) -> None:
-    """Give a study its runs: those that were trained with these configs or are under way, and new ones, all or none."""
+    """Give a study its runs: those that were trained with these configs or are under way, and new ones, all or none.
+
+    Raises:
+        UserError: If they could not be scored on its split, or one of them could not start.
+    """
+    find_experiment(template.experiment).check_parts(configs, split)
     known = [find_same(store, template.experiment, config) for config in configs]
     counts = [run is not None and run.status not in (FAILED, KILLED) for run in known]
     new = [config for config, there in zip(configs, counts, strict=True) if not there]

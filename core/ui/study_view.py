@@ -84,6 +84,7 @@ def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
         try:
             configs = plan(template, data=wanted.data, seeds=range(wanted.seeds), recipe=wanted.recipe)
             said = find_experiment(template.experiment).check_data(wanted.data or SYNTHETIC)
+            find_experiment(template.experiment).check_parts(configs, wanted.split)
             st.caption(f":material/check: {as_text(said)} {len(configs)} runs of {len(template.lines)} sides.")
         except UserError as error:
             configs = []
