@@ -14,7 +14,7 @@ from core.data.class_names import name_classes, plain_class, say_list, say_lone_
 from core.data.classified_groups import GroupOf, group_patients, join_identical
 from core.data.classified_layouts import SINGLE, FoundClasses, FoundPicture, find_classes, say_seen
 from core.data.dataset import DatasetSpec, hold_back, take_share
-from core.data.headers import say_own_ranges
+from core.data.headers import say_own_ranges, say_unreadable
 from core.errors import UserError
 
 TEST_PART = 1 / 5
@@ -126,7 +126,8 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
     lone = say_lone_classes({split: {classes[each.label] for each in items if each.label is not None}
                              for split, items in kept.items()})  # fmt: skip
     deep = say_own_ranges([item.image for each in kept.values() for item in each])
-    notes = (*found.notes, *named, *divided, *grouped, *seen_twice, *lone, *deep)
+    unread = say_unreadable(kept.get("test", ()), "test")  # of the others, training tells
+    notes = (*found.notes, *named, *divided, *grouped, *seen_twice, *lone, *deep, *unread)
     return ClassifiedSet(folder.name, found.layout, folder, kept, notes, classes, found.template)
 
 

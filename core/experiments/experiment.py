@@ -276,15 +276,17 @@ class Experiment(ABC):
             split: On which they will be scored; not asked if empty.
 
         Raises:
-            UserError: If the data cannot be divided into training and validation, or have no such split.
+            UserError: If the data cannot be divided into training and validation, or have no such split, or images of
+                these cannot be read.
         """
+        from core.data.headers import refuse_unreadable
+
         ways = {tuple(each.as_values().get(name) for name in DIVIDING): each for each in reversed(configs)}
         for config in ways.values():
             if self.is_at_hand(config.data):
                 setup = self.set_up(config)
-                setup.split_training(setup.open_data())
-                if split:
-                    setup.split_items("", split)
+                training, held = setup.split_training(setup.open_data())
+                refuse_unreadable((*training, *held, *(setup.split_items("", split) if split else ())))
             elif split and split not in self.usual_splits:
                 raise UserError(f"{split!r} is no split of {config.data}; it has {', '.join(self.usual_splits)}.")
 

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.headers import refuse_unreadable
 from core.engine.checkpoint import load_weights
 from core.engine.device import choose_compute
 from core.inference.calibration import calibrate
@@ -65,7 +66,7 @@ def score_split(checkpoint: Checkpoint, *, data: str = "", split: str = "test", 
         UserError: If the data or the split cannot be read.
     """
     setup = checkpoint.set_up()
-    setup.split_items(data, split)  # refused at once, not after the network is there
+    refuse_unreadable(setup.split_items(data, split))  # at once, not when the evaluation comes to it
     network = setup.build_network()
     task = setup.build_task(network, careful=True)
     load_weights(checkpoint.folder, task.parts())
