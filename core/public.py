@@ -26,6 +26,7 @@ class PublicLimits:
     Attributes:
         minutes: A training is stopped after so many and keeps its best epoch.
         unfinished_runs: So many may wait or train at once, all visitors' together.
+        visitor_runs: So many of these may be one visitor's, as far as addresses tell visitors apart.
         knobs: The largest value of knobs that decide memory or time, where an experiment has them.
         sizes: Knobs that decide how large a network or a step is: none may be larger than in one of the experiment's
             own recipes.
@@ -34,11 +35,13 @@ class PublicLimits:
         upload_pixels: Of one picture.
         upload_pictures: At once, an archive's counted each.
         upload_all_bytes: That an archive may unpack to, and that one request may bring.
+        visitor_bytes: That one visitor may upload until it is cleaned away.
         stored_bytes: That the uploads and results of all visitors may take until they are cleaned away.
     """
 
     minutes: float = 10.0
     unfinished_runs: int = 4
+    visitor_runs: int = 2
     knobs: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType(
             {
@@ -61,13 +64,15 @@ class PublicLimits:
     upload_pixels: int = 16_000_000
     upload_pictures: int = 50
     upload_all_bytes: int = 128 * MIB
+    visitor_bytes: int = 512 * MIB
     stored_bytes: int = 2048 * MIB
 
     def say(self) -> str:
         """Return the limits in words, for pages."""
         return (
             f"This server is public: a training is stopped after {self.minutes:g} minutes and keeps its best epoch, "
-            f"{self.unfinished_runs} may wait or train at once, and only drawn data is trained on. A picture may have "
+            f"{self.unfinished_runs} may wait or train at once, {self.visitor_runs} of them one visitor's, and only "
+            "drawn data is trained on. A picture may have "
             f"{self.upload_bytes / MIB:g} MiB and {self.upload_pixels / 1e6:g} million pixels. Runs are seen by all "
             "visitors; uploaded pictures are not."
         )
@@ -143,6 +148,25 @@ def refuse_another(unfinished: int, count: int = 1) -> None:
         f"{unfinished} trainings wait or run on this public server, which allows {limits.unfinished_runs}{asked}; come "
         "back when one has ended."
     )
+
+
+def refuse_unfair(own: int, count: int = 1) -> None:
+    """Refuse more trainings to a visitor who has a fair share of what a public server runs at once.
+
+    Args:
+        own: The visitor's runs that wait or train.
+        count: So many more are asked for.
+
+    Raises:
+        UserError: If this server is public and these are too many.
+    """
+    limits = public_limits()
+    if limits is not None and own + count > limits.visitor_runs:
+        raise UserError(
+            f"{own} of your trainings wait or run and {count} more {'was' if count == 1 else 'were'} asked for; this "
+            f"public server allows {limits.visitor_runs} of one visitor, so that others come in as well. Come back "
+            "when one has ended."
+        )
 
 
 def refuse_keeper_task(what: str) -> None:

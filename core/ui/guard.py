@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +20,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.paths import tried_folder
-from core.public import MIB, public_limits
+from core.public import MIB, PublicLimits, public_limits
+from core.ui.visitors import Visitors, address_of
 
 OVERHEAD = MIB
 """Bytes that a request may have beside what it uploads."""
@@ -122,6 +123,7 @@ class Guard:
         """Stand before an application."""
         self.app = app
         self._stored, self._looked = 0, -LOOK_SECONDS
+        self._uploaded: Visitors[int] = Visitors(int)
 
     def _is_full(self, path: str) -> bool:
         """Say whether an upload would find no room: what all visitors of a public server brought is limited, too."""
@@ -156,7 +158,15 @@ class Guard:
                     answered.setdefault(name, value)
             await send(message)
 
-        await _Measured(self.app, headers)(scope, receive, send_with_headers)
+        await _Measured(self.app, headers, self._share_of(scope, headers))(scope, receive, send_with_headers)
+
+    def _share_of(self, scope: Scope, headers: Headers) -> Callable[[int], bool]:
+        """Return what counts the bytes of an upload, and says whether its visitor may bring them still."""
+        limits = public_limits()
+        if limits is None or not scope["path"].endswith("/upload"):
+            return lambda _: True
+        visitor = address_of((scope.get("client") or ("",))[0], headers.getlist("x-forwarded-for"))
+        return lambda size: self._uploaded.change(visitor, lambda used: used + size) <= limits.visitor_bytes
 
 
 def _size_of(folder: Path) -> int:
@@ -195,8 +205,8 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, sente
 class _Measured:
     """Ends an upload that brings more than a public server takes: bytes, or files at once."""
 
-    def __init__(self, app: ASGIApp, headers: Headers) -> None:
-        self.app, self.headers = app, headers
+    def __init__(self, app: ASGIApp, headers: Headers, count: Callable[[int], bool]) -> None:
+        self.app, self.headers, self.count = app, headers, count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         limits = public_limits()
@@ -208,7 +218,10 @@ class _Measured:
 
         async def take() -> Message:
             message = await receive()
-            counter.add(message.get("body", b""))
+            body = message.get("body", b"")
+            counter.add(body)
+            if not self.count(len(body)):
+                counter.refusal = counter.refusal or _say_share(limits)
             return {"type": "http.disconnect"} if counter.refusal else message
 
         async def answer(message: Message) -> None:
@@ -226,6 +239,13 @@ class _Measured:
             await PlainTextResponse(f"{counter.refusal}\n", 413)(scope, receive, send)
 
 
+def _say_share(limits: PublicLimits) -> str:
+    return (
+        f"These are more than {limits.visitor_bytes // MIB} MiB within two hours, the most that this server takes of "
+        "one visitor; come back later."
+    )
+
+
 class _Counter:
     """Counts the bytes and the parts of a body as it comes in."""
 
@@ -236,6 +256,8 @@ class _Counter:
         self._bytes = int(length) if (length := headers.get("content-length", "")).isdecimal() else 0
         self._seen, self._parts = 0, 0
         self._most_bytes, self._most = most_bytes, most
+        self.refusal = self._judge()
+        """Why it is too much; empty while it is not."""
 
     def add(self, body: bytes) -> None:
         """Take the next piece."""
@@ -244,10 +266,9 @@ class _Counter:
             text = self._end + body
             self._parts += text.count(self._mark)
             self._end = text[max(0, len(text) - len(self._mark) + 1) :]
+        self.refusal = self.refusal or self._judge()
 
-    @property
-    def refusal(self) -> str:
-        """Return why it is too much; empty while it is not."""
+    def _judge(self) -> str:
         if max(self._bytes, self._seen) > self._most_bytes:
             return f"This upload is larger than {self._most_bytes // MIB} MiB, the most that this server takes at once."
         if self._parts > self._most + 1:  # the boundary stands at the end as well

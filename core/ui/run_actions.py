@@ -13,7 +13,7 @@ from core.runs.run import FINISHED, SCHEDULED, Run
 from core.runs.store import RunStore
 from core.ui.choice import choice_of
 from core.ui.messages import leave_message
-from core.ui.ownership import NOT_OWN, may_act_on
+from core.ui.ownership import NOT_OWN, fair_share, may_act_on, note_own
 from core.ui.wording import as_text
 
 MOST_EPOCHS = 10_000
@@ -42,7 +42,7 @@ def show_actions(store: RunStore, run: Run, experiment: Experiment) -> None:
         elif not run.is_final:
             _show_under_way(store, run)
         elif run.status != FINISHED:
-            _button("resume", control.resume, store, run, primary=True,
+            _button("resume", _resume, store, run, primary=True,
                     help="Goes on from the last whole epoch, as if it had never been interrupted.")  # fmt: skip
         if st.button(
             "Try it on a picture", key=f"try-{run.id}", icon=":material/image_search:", disabled=not run.best_epoch,
@@ -93,7 +93,17 @@ def _show_more(store: RunStore, run: Run, experiment: Experiment) -> None:
 def _show_prolong(store: RunStore, run: Run) -> None:
     epochs = st.number_input("Epochs to add", 1, MOST_EPOCHS, 10, key=f"epochs-to-add-{run.id}")
     st.caption(control.say_consequence(run, epochs))
-    _button("extend", lambda store, run_id: control.extend(store, run_id, epochs), store, run)
+    _button("extend", lambda store, run_id: _extend(store, run_id, epochs), store, run)
+
+
+def _resume(store: RunStore, run_id: str) -> None:
+    with fair_share(store):
+        note_own(control.resume(store, run_id))
+
+
+def _extend(store: RunStore, run_id: str, epochs: int) -> None:
+    with fair_share(store, int(store.get(run_id).is_final)):  # one under way has its place
+        note_own(control.extend(store, run_id, epochs))
 
 
 def _button(

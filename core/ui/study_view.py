@@ -19,7 +19,7 @@ from core.studies.conclusion import Conclusion
 from core.studies.report import say_reported
 from core.studies.study import Study, extend_study, launch_study, open_study, plan, studies
 from core.studies.templates import Template, templates
-from core.ui.ownership import note_all_own
+from core.ui.ownership import fair_share, note_all_own
 from core.ui.placement_view import can_be_placed, show_placement
 from core.ui.scoring import SPLITS
 from core.ui.side_view import (
@@ -144,11 +144,12 @@ def _question(template: Template) -> str:
 def _launch(store: RunStore, template: Template, configs: Sequence[RunConfig], split: str) -> None:
     there = {run.id for run in store.runs()}
     try:
-        study = launch_study(store, template, configs, split=split)
+        with fair_share(store, len(configs)):
+            study = launch_study(store, template, configs, split=split)
+            note_all_own(study.runs, there)
     except (UserError, OSError) as error:
         st.session_state[FAILED] = str(error)
         return
-    note_all_own(study.runs, there)
     st.session_state[STUDY] = study.id
     st.session_state.pop(ASKING, None)
 
@@ -253,7 +254,8 @@ def _show_progress(store: RunStore, study: Study) -> None:
 def _extend(store: RunStore, study: Study, more: int) -> None:
     there = {run.id for run in store.runs()}
     try:
-        note_all_own(extend_study(store, study, more).runs, there)
+        with fair_share(store, more * len(study.sides)):
+            note_all_own(extend_study(store, study, more).runs, there)
     except (UserError, OSError) as error:
         st.session_state[FAILED] = str(error)
 

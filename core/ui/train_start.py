@@ -18,7 +18,7 @@ from core.runs.fork_client import warm_up
 from core.runs.run import RUNNING
 from core.ui.choice import Choice
 from core.ui.opened import open_store
-from core.ui.ownership import note_own
+from core.ui.ownership import fair_share, note_own
 from core.ui.tracking import load_tracking
 from core.ui.wording import as_text, say_duration, title_of_score
 
@@ -132,10 +132,11 @@ def _start(slug: str, configs: Sequence[RunConfig]) -> None:
         store = open_store()
         st.session_state.pop(PRESSED)  # nothing is drawn from here to the end: it cannot be broken off
         try:
-            for each in configs:
-                run = launch(store, slug, each)
-                st.session_state.setdefault(STARTED, run.short_id)
-                note_own(run)
+            with fair_share(store, len(configs)):
+                for each in configs:
+                    run = launch(store, slug, each)
+                    st.session_state.setdefault(STARTED, run.short_id)
+                    note_own(run)
         except (UserError, OSError) as error:
             st.error(f"The run could not be started. {as_text(error)}", icon=":material/error:")
             return
