@@ -41,7 +41,7 @@ class PublicLimits:
 
     minutes: float = 10.0
     unfinished_runs: int = 4
-    visitor_runs: int = 2
+    visitor_runs: int = 3
     knobs: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType(
             {
@@ -161,12 +161,18 @@ def refuse_unfair(own: int, count: int = 1) -> None:
         UserError: If this server is public and these are too many.
     """
     limits = public_limits()
-    if limits is not None and own + count > limits.visitor_runs:
+    if limits is None or own + count <= limits.visitor_runs:
+        return
+    if count > limits.visitor_runs:
         raise UserError(
-            f"{own} of your trainings wait or run and {count} more {'was' if count == 1 else 'were'} asked for; this "
-            f"public server allows {limits.visitor_runs} of one visitor, so that others come in as well. Come back "
-            "when one has ended."
+            f"These are {count} trainings, and this public server allows {limits.visitor_runs} of one visitor that "
+            "wait or run; ask for fewer."
         )
+    raise UserError(
+        f"{own} of your trainings wait or run and {count} more {'was' if count == 1 else 'were'} asked for; this "
+        f"public server allows {limits.visitor_runs} of one visitor, so that others come in as well. Come back when "
+        "one has ended."
+    )
 
 
 def refuse_keeper_task(what: str) -> None:

@@ -17,6 +17,8 @@ from core.runs.store import RunStore
 from core.runs.worker import work
 from core.ui.ownership import NOT_OWN, OWN
 from core.ui.run_actions import BUTTONS
+from core.ui.train_form import SOURCE
+from core.ui.train_start import COUNT
 from tests.pages.opened_pages import has, numbers, open_page, texts
 
 pytestmark = pytest.mark.filterwarnings("default")  # of Streamlit, MLflow and their dependencies, not of ours
@@ -55,7 +57,7 @@ def test_a_private_server_limits_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_no_folder_of_the_server_is_data(public_server: PublicLimits, tmp_path: Path) -> None:
     for slug, experiment in catalogue().items():
-        for data in (str(tmp_path), "core", "~", "../.."):
+        for data in (str(tmp_path), "core", "~", "../..", "oxford-iiit-pet"):
             with pytest.raises(UserError, match="synthetic") as refusal:
                 experiment.check_data(data)
             assert repr(data) in str(refusal.value)
@@ -171,3 +173,22 @@ def test_the_pages_say_the_limits_and_hide_the_keepers_tools(public_server: Publ
 def test_who_started_a_run_may_act_on_it(public_server: PublicLimits, home: Path) -> None:
     run = record_finished(RunStore())
     assert has(open_page("runs", session={OWN: {run}}), f"delete-{run}")
+
+
+def test_the_pages_offer_nothing_that_is_refused(
+    public_server: PublicLimits, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = open_page("train", experiment="pets")
+    assert len(train.segmented_control(key=SOURCE).options) == 1
+    assert train.number_input(key=COUNT).max == public_server.visitor_runs
+    assert not train.button(key="start-training").disabled
+    compare = open_page("compare", ask="pets-encoders")
+    assert compare.text_input(key="study-data").disabled
+    many = compare.number_input(key="study-seeds-pets-encoders").set_value(20).run()
+    assert many.button(key="start-study").disabled
+    assert any(f" {public_server.visitor_runs} " in each.value for each in many.markdown if "block" in each.value)
+    few = many.number_input(key="study-seeds-pets-encoders").set_value(1).run()
+    assert not few.button(key="start-study").disabled
+    monkeypatch.delenv("FOVEA_PUBLIC")
+    assert len(open_page("train", experiment="pets").segmented_control(key=SOURCE).options) == 2
+    assert not open_page("compare", ask="pets-encoders").text_input(key="study-data").disabled

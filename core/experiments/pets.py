@@ -13,6 +13,7 @@ from core.experiments.experiment import Arm, Experiment, Recipe, Reported
 from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP, announce_weights, load_pretrained
 from core.experiments.setup import Say, Setup, say_nothing
 from core.paths import data_folder
+from core.public import refuse_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -396,6 +397,7 @@ class Pets(Experiment):
     def open_data(self, data: str) -> "PetSet":
         """Return the data set of a name or folder; Oxford-IIIT Pet is fetched when it is first needed."""
         if data == OXFORD:
+            refuse_folder(data)
             from core.data.pets_download import download_oxford
 
             return download_oxford(data_folder() / OXFORD)
@@ -408,6 +410,7 @@ class Pets(Experiment):
     def check_data(self, data: str) -> str:
         """Return what is known of a data set in a sentence, without opening or fetching its pictures."""
         if data == OXFORD:
+            refuse_folder(data)
             return "Oxford-IIIT Pet: 3,680 train, 3,669 test pictures; 0.8 GB are fetched when they are first needed."
         return super().check_data(data)
 

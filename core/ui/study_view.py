@@ -10,6 +10,7 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.experiment import SYNTHETIC
+from core.public import public_limits, refuse_unfair
 from core.runs.fork_client import warm_up
 from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
@@ -85,6 +86,7 @@ def show_new_study(store: RunStore, *, asked: str = "", expanded: bool) -> None:
             configs = plan(template, data=wanted.data, seeds=range(wanted.seeds), recipe=wanted.recipe)
             said = find_experiment(template.experiment).check_data(wanted.data or SYNTHETIC)
             find_experiment(template.experiment).check_parts(configs, wanted.split)
+            refuse_unfair(0, len(configs))
             st.caption(f":material/check: {as_text(said)} {len(configs)} runs of {len(template.lines)} sides.")
         except UserError as error:
             configs = []
@@ -122,7 +124,10 @@ def _ask(template: Template) -> Asked:
         "Recipe", recipes, index=recipes.index(template.recipe), key=f"{RECIPE}-{template.slug}",
         format_func=lambda each: experiment.recipe(each).title,
     )  # fmt: skip
-    data = three.text_input("Data", key=DATA, placeholder="drawn pictures, or a folder", help=experiment.data_help)
+    if public_limits() is None:
+        data = three.text_input("Data", key=DATA, placeholder="drawn pictures, or a folder", help=experiment.data_help)
+    else:
+        data = three.text_input("Data", key=DATA, placeholder="drawn pictures", disabled=True)
     split = four.selectbox(
         "Compare on", list(SPLITS), key=SPLIT, format_func=lambda each: SPLITS[each],
         help="The test split is for the last look, when recipes are settled.",

@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import UserError
 from core.experiments import catalogue
 from core.experiments.experiment import SYNTHETIC, Experiment
+from core.public import public_limits
 from core.ui.choice import Choice, changed_from, first_choice, own_knobs, read_choice
 from core.ui.knob_form import knob_key, show_knobs
 from core.ui.wording import as_text
@@ -103,9 +104,12 @@ def show_data(experiment: Experiment) -> None:
     kept: dict[str, Any] = {"on_change": _tell_address, "persist_state": "session"}
     left, right = st.columns(2, gap="medium")
     with left:
+        drawn_alone = public_limits() is not None
+        sources = [DRAWN] if drawn_alone and st.session_state[SOURCE] == DRAWN else [DRAWN, OWN]
         st.segmented_control(
-            "Data", [DRAWN, OWN], key=SOURCE, required=True, width="stretch", help=experiment.data_help, **kept
-        )
+            "Data", sources, key=SOURCE, required=True, width="stretch",
+            help=None if drawn_alone else experiment.data_help, **kept,
+        )  # fmt: skip
     if st.session_state[SOURCE] == OWN:
         st.text_input("Folder", key=FOLDER, placeholder="/path/to/the/data", **kept)
     with right:

@@ -13,7 +13,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.paths import PROJECT
-from core.public import refuse_training
+from core.public import public_limits, refuse_training
 from core.runs.fork_client import warm_up
 from core.runs.run import RUNNING
 from core.ui.choice import Choice
@@ -78,8 +78,10 @@ def show_start(choice: Choice, config: RunConfig | None, said: str) -> None:
     configs = [replace(config, seed=config.seed + number) for number in range(min(count, 2**31 - config.seed))]
     commands = [command_of(choice.slug, each) for each in configs]
     _show_estimate(commands[0])
+    limits = public_limits()
+    most = MOST if limits is None else limits.visitor_runs
     st.number_input(
-        "Runs, each with a further seed", 1, MOST, key=COUNT, persist_state="session",
+        "Runs, each with a further seed", 1, most, key=COUNT, persist_state="session",
         help="What differs between them is chance; Compare draws them as one band.",
     )  # fmt: skip
     st.caption("The same from a terminal:")
