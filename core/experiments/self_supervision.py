@@ -75,7 +75,7 @@ class PretrainSetup(ClassificationSetup):
         return Way(self.own.backbone, pretrained=False)
 
     @cached_property
-    def parts(self) -> "tuple[tuple[ClassifiedItem, ...], tuple[ClassifiedItem, ...]]":
+    def parts(self) -> "tuple[Sequence[ClassifiedItem], Sequence[ClassifiedItem]]":
         """Return the pictures that are trained on and those held back."""
         training, held = self.split_training(self.found)
         if len(training) < 2:

@@ -13,7 +13,6 @@ from tests.e2e.serving import Server
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("browser"),
-    pytest.mark.filterwarnings("default"),
 ]
 
 

@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 from core.ui.picture_input import PictureInput
 from core.ui.server import build_gradio
 
-pytestmark = pytest.mark.filterwarnings("default")  # of Gradio
 MARK = {"_type": "gradio.FileData"}
 NOTHING = (float("nan"), float("inf"), float("-inf"), True, [], {}, [[1]], {"path": 5}, 10**400)
 NO_FILES = (
