@@ -8,8 +8,8 @@ from starlette.routing import Mount, Route
 
 from core.ui.downloads import PLACE, build_downloads
 from core.ui.guard import Guard
-from core.ui.script_errors import show_script_error
 from core.ui.server import LazyGradio, send_plotly
+from core.ui.views.script_errors import show_script_error
 
 demos = LazyGradio()
 app = st.App(

@@ -18,19 +18,19 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from assets.steel import STEEL  # noqa: E402 - after the project is found
-from core.data.blot_pictures import lay_side_by_side  # noqa: E402
-from core.data.landcover import render_labels  # noqa: E402
-from core.data.pets import PET  # noqa: E402
-from core.data.synthetic_aoi import draw_inspection  # noqa: E402
-from core.data.synthetic_blots import draw_blot  # noqa: E402
-from core.data.synthetic_chest import draw_chest  # noqa: E402
-from core.data.synthetic_fundus import draw_fundus  # noqa: E402
-from core.data.synthetic_land import SCENES  # noqa: E402
-from core.data.synthetic_landcover import draw_tile  # noqa: E402
-from core.data.synthetic_objects import draw_object  # noqa: E402
-from core.data.synthetic_pets import draw_pet  # noqa: E402
-from core.data.synthetic_scenes import draw_scene  # noqa: E402
-from core.data.two_views import FIRST_VIEW, SECOND_VIEW, render_view  # noqa: E402
+from core.data.layouts.landcover import render_labels  # noqa: E402
+from core.data.layouts.pets import PET  # noqa: E402
+from core.data.synthetic.aoi.make import draw_inspection  # noqa: E402
+from core.data.synthetic.blots import draw_blot  # noqa: E402
+from core.data.synthetic.chest.make import draw_chest  # noqa: E402
+from core.data.synthetic.fundus.make import draw_fundus  # noqa: E402
+from core.data.synthetic.household.make import draw_scene  # noqa: E402
+from core.data.synthetic.landcover.land import SCENES  # noqa: E402
+from core.data.synthetic.landcover.make import draw_tile  # noqa: E402
+from core.data.synthetic.objects.make import draw_object  # noqa: E402
+from core.data.synthetic.pets.make import draw_pet  # noqa: E402
+from core.data.torch_datasets.blots import lay_side_by_side  # noqa: E402
+from core.data.transforms.byol_views import FIRST_VIEW, SECOND_VIEW, render_view  # noqa: E402
 from core.experiments import find_experiment  # noqa: E402
 
 SIDE = 440

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from core.cli import open_checkpoint
-from core.data.raster import Pixels
+from core.data.transforms.arrays import Pixels
 from core.errors import UserError
 from core.experiments.classification import ClassificationSetup
-from core.inference.kinds import load_predictor
-from core.inference.predictor import Predictor
+from core.inference.predictors.kinds import load_predictor
+from core.inference.predictors.predictor import Predictor
 
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 

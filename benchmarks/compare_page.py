@@ -52,7 +52,7 @@ def main() -> None:
 def record(runs: int, points: int) -> list[str]:
     """Record runs as workers would; return what the address calls them."""
     from core.runs.run import FINISHED, Progress
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     store, ids = RunStore(), []
     for seed in range(runs):

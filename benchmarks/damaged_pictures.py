@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from core.errors import UserError
-from tests.data.damaged_pictures import damaged_pictures, judge
+from tests.data.image_io.damaged_images import damaged_pictures, judge
 
 SECONDS, HANG, MOST_GROWTH = 20.0, 60.0, 1024
 """Seconds allowed to a file, seconds after which it counts as hung, and MiB by which the process may grow."""
@@ -76,11 +76,11 @@ def work(told: Connection, count: int, seed: int, reader_only: bool, folder: Pat
     """Read all files in every way and tell what became of each."""
     import gradio as gr
 
-    from core.data.pictures import read_picture
+    from core.data.image_io.reader import read_picture
 
     ways = {"reader": (read_picture, UserError)}
     if not reader_only:
-        from tests.ui.all_tabs import handlers
+        from tests.ui.widgets.all_tabs import handlers
 
         ways |= {slug: (handler, gr.Error) for slug, handler in handlers(folder / "models").items()}
     before = 0

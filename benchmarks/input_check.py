@@ -23,11 +23,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.input_kinds import UNTHOUGHT, packaged
-from core.data.pictures import DATASET_LIMITS, read_picture
-from core.data.raster import Pixels
+from core.data.image_io.reader import DATASET_LIMITS, read_picture
+from core.data.transforms.arrays import Pixels
 from core.experiments import catalogue
 from core.inference.checkpoints import Checkpoint, find_checkpoint
-from core.inference.input_check import InputCheck, Looks, describe
+from core.inference.ood.detector import InputCheck, Looks, describe
 
 CHECKPOINTS = {
     "chest/kermany": "chest_kermany/test",

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core.data.pictures import read_picture
-from core.data.raster import Pixels
+from core.data.image_io.reader import read_picture
+from core.data.transforms.arrays import Pixels
 
 WORDS = (
     "report",

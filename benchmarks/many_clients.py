@@ -59,7 +59,7 @@ def record_model() -> str:
     from core.engine.checkpoint import save_checkpoint
     from core.experiments import find_experiment
     from core.runs.run import FINISHED
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     experiment, store = find_experiment(EXPERIMENT), RunStore()
     config = experiment.config(arm="lite0-frozen")

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.experiments import find_experiment
 from core.runs.control import kill
-from core.runs.fork_client import warm_up
 from core.runs.launcher import launch
-from core.runs.store import RunStore
+from core.runs.process.fork_client import warm_up
+from core.runs.store.run_store import RunStore
 
 
 def measure(store: RunStore, slug: str) -> tuple[float, float]:

@@ -42,7 +42,7 @@ def measure(home: Path, tabs: int, seconds: float) -> None:
     from core.runs.control import kill
     from core.runs.launcher import launch
     from core.runs.run import RUNNING
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     server, store = Server(home).start(), RunStore()
     vessels = find_experiment("vessels")

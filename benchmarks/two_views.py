@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from core.data.raster import Pixels
-from core.data.two_views import FIRST_VIEW, SECOND_VIEW, TwoViewsDataset, ViewRecipe, blur_window
+from core.data.transforms.arrays import Pixels
+from core.data.transforms.byol_views import FIRST_VIEW, SECOND_VIEW, TwoViewsDataset, ViewRecipe, blur_window
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

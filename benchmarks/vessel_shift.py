@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from core.cli import open_checkpoint
-from core.data.labelled import LabelledPicture
-from core.data.pictures import Picture
-from core.data.raster import Mask, Pixels, resize
-from core.inference.kinds import load_predictor
+from core.data.image_io.reader import Picture
+from core.data.torch_datasets.labelled import LabelledPicture
+from core.data.transforms.arrays import Mask, Pixels, resize
+from core.inference.predictors.kinds import load_predictor
 from core.metrics.segmentation import BinarySegmentationScores
 
 Change = Callable[[Pixels, np.random.Generator], Pixels]

@@ -21,8 +21,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.cli import open_checkpoint
-from core.engine.borrowed import find_borrowed
 from core.engine.checkpoint import WEIGHTS, Card, load_weights, save_checkpoint
+from core.engine.shared_weights import find_borrowed
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.experiments.classification import VAL_CHANGED
@@ -30,9 +30,9 @@ from core.experiments.experiment import SYNTHETIC
 from core.inference.calibration import calibrate, calibration_of
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import score_split
-from core.inference.input_check import INPUT
-from core.inference.input_fit import fit_of_checkpoint
 from core.inference.intervals import intervals
+from core.inference.ood.detector import INPUT
+from core.inference.ood.fitting import fit_of_checkpoint
 from core.metrics.classification import ClassificationScores
 from core.paths import checkpoints_folder
 from core.runs.launcher import command_of
@@ -118,7 +118,7 @@ def score(trained: Checkpoint, card: Card, said: argparse.Namespace) -> Card:
 
 def with_calibration(scores: ClassificationScores, card: Card) -> ClassificationScores:
     """Return the same answers as the checkpoint gives them."""
-    from core.inference.answers import with_temperature
+    from core.inference.epoch_predictions import with_temperature
 
     class Holder:
         temperature = 1.0

@@ -17,14 +17,14 @@ from core.cli_compare import add_compare_command
 from core.cli_export import add_export_command
 from core.cli_runs import add_run_commands, follow, pair, place_of_data, print_json, result_of, say_best
 from core.errors import UserError, brief, say_environment
-from core.runs.fork_client import warm_up
+from core.runs.process.fork_client import warm_up
 
 if TYPE_CHECKING:
     from core.config import RunConfig
     from core.experiments.experiment import Experiment
     from core.inference.checkpoints import Checkpoint
     from core.inference.evaluation import Evaluation
-    from core.inference.predictor import Prediction
+    from core.inference.predictors.predictor import Prediction
     from core.runs.run import Run
 
 
@@ -164,7 +164,7 @@ def train_run(options: argparse.Namespace) -> int:
         print(said, file=sys.stderr)
     from core.runs.launcher import launch
     from core.runs.run import FINISHED, SCHEDULED
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     store = RunStore()
     run = launch(store, experiment.slug, config)
@@ -228,7 +228,7 @@ def _find(source: str) -> "tuple[Checkpoint, Run | None]":
     named: list[Run] = []
 
     def run_folder(run_id: str) -> Path:
-        from core.runs.store import RunStore
+        from core.runs.store.run_store import RunStore
 
         store = RunStore()
         named.append(store.get(run_id))
@@ -257,7 +257,7 @@ def _evaluate(checkpoint: "Checkpoint", run: "Run | None", data: str, split: str
     if run is None or data or not run.best_epoch:
         return evaluate(checkpoint, data=data, split=split)
     from core.inference.scores import evaluate_run, kept_evaluation
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     store = RunStore()
     if kept_evaluation(store, run, split) is not None:
@@ -273,9 +273,9 @@ def predict_pictures(options: argparse.Namespace) -> int:
     """Predict pictures; one that cannot be read is told and the others go on."""
     checkpoint = open_checkpoint(options.source)
     from core.inference.batch import Given, predict_many
-    from core.inference.kinds import load_predictor
-    from core.inference.saving import distinct_names, save_prediction
-    from core.inference.tables import write_table
+    from core.inference.export.csv import write_table
+    from core.inference.export.files import distinct_names, save_prediction
+    from core.inference.predictors.kinds import load_predictor
 
     if options.template and not options.csv:
         raise UserError("--template was given without --csv; name the file to write with --csv FILE.")
@@ -310,7 +310,7 @@ def _pictures_of(names: list[str]) -> list[str]:
         UserError: If a folder holds none.
     """
     from core.data.dataset import say_left_out
-    from core.data.visible_files import list_deeper_pictures, list_others, list_pictures
+    from core.data.layouts.visible_files import list_deeper_pictures, list_others, list_pictures
 
     found: list[str] = []
     for name in names:
@@ -345,8 +345,8 @@ def place_data(options: argparse.Namespace) -> int:
     """Say where a data set stands."""
     from core.experiments import find_experiment
     from core.experiments.experiment import SYNTHETIC
-    from core.inference.placement import say_advice, say_place, say_shift
-    from core.inference.placing import place
+    from core.inference.data_diagnosis.measuring import place
+    from core.inference.data_diagnosis.report import say_advice, say_place, say_shift
 
     placed = place(
         find_experiment(options.slug), place_of_data(options.data) or SYNTHETIC,
@@ -372,9 +372,9 @@ def serve_pages(options: argparse.Namespace) -> int:
 
 def work_on_run(options: argparse.Namespace) -> int:
     """Train a recorded run here, and score it for the studies it belongs to."""
+    from core.runs.process.worker import work
     from core.runs.run import FINISHED
-    from core.runs.store import RunStore
-    from core.runs.worker import work
+    from core.runs.store.run_store import RunStore
 
     store = RunStore()
     status = work(store, options.run_id)

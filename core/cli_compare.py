@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from core.cli_runs import pair, place_of_data, print_json
 from core.errors import UserError
 from core.paths import as_path
-from core.runs.fork_client import warm_up
+from core.runs.process.fork_client import warm_up
 
 if TYPE_CHECKING:
     from core.runs.run import Run
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
     from core.studies.study import Study
     from core.studies.subject import Subject
     from core.studies.templates import Template
@@ -54,7 +54,7 @@ def _add_files(sub: argparse.ArgumentParser) -> None:
 
 def compare_runs(options: argparse.Namespace) -> int:
     """Score the runs on a split, picture by picture, and print what may be claimed."""
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
     from core.studies.subject import find_subject
 
     store = RunStore()
@@ -110,7 +110,7 @@ def refuse_nowhere(*paths: str) -> None:
 def make_study(options: argparse.Namespace) -> int:
     """Launch a study, or show and extend one that is there."""
     from core.inference.scores import check_scorable
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
     from core.studies.study import MOST_RUNS, extend_study, open_study, studies
     from core.studies.subject import subject_of_study
     from core.studies.templates import find_template

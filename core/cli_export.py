@@ -34,11 +34,11 @@ def write_checkpoint(options: argparse.Namespace, find: "Callable[[str], Checkpo
     checkpoint = find(options.source)
     written: dict[str, Any] = {}
     if options.onnx:
-        from core.inference.onnx_export import export_onnx
+        from core.inference.export.onnx import export_onnx
 
         written["onnx"] = export_onnx(checkpoint, Path(options.onnx))
     if options.folder:
-        from core.inference.hub_folder import export_folder
+        from core.inference.export.hub_folder import export_folder
 
         written["folder"] = export_folder(checkpoint, Path(options.folder))
     if options.json:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.paths import as_path
-from core.runs.fork_client import warm_up
+from core.runs.process.fork_client import warm_up
 
 if TYPE_CHECKING:
     from core.runs.run import Run
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
 Command = Callable[..., argparse.ArgumentParser]
 WithJson = Callable[[argparse.ArgumentParser], None]
@@ -126,7 +126,7 @@ def result_of(run: "Run") -> dict[str, Any]:
 def say_best(run: "Run") -> str:
     """Return the monitored score of a run's best epoch, or why the run cannot be opened; empty before the first."""
     from core.experiments import find_experiment
-    from core.runs.readable import why_unreadable
+    from core.runs.store.readable import why_unreadable
 
     reason = why_unreadable(run)
     if reason:
@@ -140,7 +140,7 @@ def say_best(run: "Run") -> str:
 def _swept() -> "RunStore":
     """Return the store, after dead workers were found and what is queued was started."""
     from core.runs.queue import dispatch
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     store = RunStore()
     dispatch(store)
@@ -239,7 +239,7 @@ def restore_run(options: argparse.Namespace) -> int:
 def show_disk(options: argparse.Namespace) -> int:
     """Print what takes how many bytes."""
     from core.runs.storage import measure_disk
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     shares = measure_disk(RunStore())
     if options.json:
@@ -253,7 +253,7 @@ def clean_states(options: argparse.Namespace) -> int:
     """Remove, or name, the states that a rule lets go; best weights, curves and pictures stay."""
     from core.runs.settings import Settings
     from core.runs.storage import clean, removable
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
 
     rule, store = Settings(keep_days=options.days, keep_gib=options.gib), RunStore()
     if not (rule.keep_days or rule.keep_gib):

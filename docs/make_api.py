@@ -54,7 +54,7 @@ with `FOVEA_MCP=1` and `pip install "gradio[mcp]"`; it is off otherwise.
 
 def describe() -> str:
     """Return the whole document."""
-    from core.ui.demos import build_demo
+    from core.ui.widgets.app import build_demo
 
     demo = build_demo()
     endpoints = demo.get_api_info()["named_endpoints"]

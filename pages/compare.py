@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.ui.opened import open_store
-from core.ui.questions import ASK, show_first_questions
+from core.ui.components.open_store import open_store
+from core.ui.views.home.questions import ASK, show_first_questions
 
 BY_STUDY, BY_HAND = "Studies", "Any runs"
 
@@ -12,10 +12,10 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     switch = st.container(width="content")
 with st.spinner("Opening the store of runs …"):
     store = open_store()
-    from core.runs.readable import readable
-    from core.ui.compare_view import choose_runs, is_moving, show_comparison
-    from core.ui.study_view import choose_study, show_new_study, show_study
-    from core.ui.viewers import follow
+    from core.runs.store.readable import readable
+    from core.ui.components.refresh import follow
+    from core.ui.views.compare.runs import choose_runs, is_moving, show_comparison
+    from core.ui.views.compare.studies import choose_study, show_new_study, show_study
 runs = readable(store.runs())
 with switch:
     st.session_state.setdefault("compare-view", BY_HAND if "runs" in st.query_params else BY_STUDY)

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.experiments import catalogue
-from core.ui.experiment_cards import show_card, show_scores
-from core.ui.opened import open_store
-from core.ui.questions import show_first_questions
+from core.ui.components.open_store import open_store
+from core.ui.views.home.experiment_cards import show_card, show_scores
+from core.ui.views.home.questions import show_first_questions
 
 st.title("Train vision models and watch them learn", anchor=False)
 st.markdown(
@@ -36,11 +36,11 @@ for number, experiment in enumerate(catalogue().values()):
 
 with activity, st.spinner("Opening the store of runs …"):
     store = open_store()
-    from core.runs.readable import readable
+    from core.runs.store.readable import readable
 runs = readable(store.runs())
 for slug, place in places.items():
     show_scores(place, catalogue()[slug], runs)
 with activity:
-    from core.ui.activity import show_activity
+    from core.ui.views.home.activity import show_activity
 
     show_activity(store, runs)

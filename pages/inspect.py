@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from core.ui.opened import open_store
+from core.ui.components.open_store import open_store
 
 st.title("Inspect", anchor=False)
 with st.spinner("Opening the store of runs …"):
     store = open_store()
-    from core.runs.readable import readable
-    from core.ui.inspect_view import choose_run, show_run
+    from core.runs.store.readable import readable
+    from core.ui.views.inspect.run import choose_run, show_run
 run = choose_run(store, readable(store.runs()))
 if run is None:
     st.info(

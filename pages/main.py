@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui.messages import show_messages
-from core.ui.style import apply_style
+from core.ui.components.style import apply_style
+from core.ui.components.toasts import show_messages
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 

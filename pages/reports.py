@@ -2,17 +2,17 @@
 
 import streamlit as st
 
-from core.ui.opened import open_store
+from core.ui.components.open_store import open_store
 
 BY_STUDY, BY_HAND = "A study", "Any runs"
 
 st.title("Reports", anchor=False)
 with st.spinner("Opening the store of runs …"):
     store = open_store()
-    from core.runs.readable import readable
-    from core.ui.compare_view import choose_runs
-    from core.ui.report_view import show_report
-    from core.ui.study_view import choose_study
+    from core.runs.store.readable import readable
+    from core.ui.views.compare.report import show_report
+    from core.ui.views.compare.runs import choose_runs
+    from core.ui.views.compare.studies import choose_study
 runs = readable(store.runs())
 st.session_state.setdefault("report-of", BY_HAND if "runs" in st.query_params else BY_STUDY)
 of = st.segmented_control("Report of", [BY_STUDY, BY_HAND], key="report-of", required=True)

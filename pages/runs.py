@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.errors import UserError
-from core.ui.opened import open_store
-from core.ui.wording import as_text
+from core.ui.components.open_store import open_store
+from core.ui.shared.formatting import as_text
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Runs", anchor=False, width="content")
@@ -12,9 +12,9 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 
 with st.spinner("Opening the store of runs …"):
     store = open_store()
-    from core.ui.run_actions import show_deleted
-    from core.ui.run_table import ALL, ONE, VIEW, show_table
-    from core.ui.run_view import find_run, show_run
+    from core.ui.views.runs.actions import show_deleted
+    from core.ui.views.runs.run import find_run, show_run
+    from core.ui.views.runs.table import ALL, ONE, VIEW, show_table
 runs = store.runs()
 wanted = st.query_params.get("run", "")
 if not runs and not wanted:

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from core.public import public_limits
-from core.ui.opened import open_store
+from core.ui.components.open_store import open_store
 
 st.title("System", anchor=False)
 with st.spinner("Opening the store of runs …"):
     store = open_store()
-    from core.ui.system_view import show_disk, show_limits, show_machine, show_places
+    from core.ui.views.system import show_disk, show_limits, show_machine, show_places
 show_machine(store)
 if limits := public_limits():
     st.info(limits.say(), icon=":material/public:")

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.public import public_limits
-from core.ui.train_form import back_to_recipe, find_choice, show_all_knobs, show_data, show_identity
-from core.ui.train_start import check, show_reported, show_start, show_started
+from core.ui.views.train.form import back_to_recipe, find_choice, show_all_knobs, show_data, show_identity
+from core.ui.views.train.start import check, show_reported, show_start, show_started
 
 show_started()
 st.title("Train", anchor=False)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from core.engine.device import Compute, choose_compute
-from core.inference import evaluation, predictor
+from core.inference import evaluation
+from core.inference.predictors import predictor
 
 
 @pytest.fixture(autouse=True)

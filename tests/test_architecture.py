@@ -16,7 +16,7 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FREE = {
     "core/cli.py", "core/cli_runs.py", "core/cli_compare.py", "core/cli_export.py", "core/__main__.py",
-    "core/runs/fork_server.py",
+    "core/runs/process/fork_server.py",
 }  # fmt: skip
 """They join everything, so they may import everything; nothing but these may import them."""
 PAGE_SERVERS = {"streamlit", "gradio"}
@@ -100,8 +100,8 @@ def test_nothing_imports_what_joins_everything() -> None:
     ("module", "source", "found"),
     [
         ("core.models.unet", "from core.tasks.segmentation import X", ["tasks"]),
-        ("core.models.unet", "def f():\n    import core.runs.store", ["runs"]),
-        ("core.models.unet", "if TYPE_CHECKING:\n    from core.data.raster import Mask", ["data"]),
+        ("core.models.unet", "def f():\n    import core.runs.store.run_store", ["runs"]),
+        ("core.models.unet", "if TYPE_CHECKING:\n    from core.data.transforms.arrays import Mask", ["data"]),
         ("core.models.unet", "from core import ui", ["ui"]),
         ("core.models.unet", "from ..engine import tiles", ["engine"]),
         ("core.models.unet", "from core.metrics import x", ["metrics"]),
@@ -168,8 +168,9 @@ def test_the_map_of_the_layers_names_every_folder() -> None:
 @pytest.mark.slow
 def test_what_pages_need_at_once_loads_without_torch() -> None:
     modules = (
-        "core.runs.store", "core.runs.launcher", "core.data.vessels", "core.config", "core.studies.study",
-        "core.studies.conclusion", "core.studies.report", "core.inference.scores", "core.inference.answers",
+        "core.runs.store.run_store", "core.runs.launcher", "core.data.layouts.vessels", "core.config",
+        "core.studies.study",
+        "core.studies.conclusion", "core.studies.report", "core.inference.scores", "core.inference.epoch_predictions",
     )  # fmt: skip
     program = (
         "import importlib, sys\n"

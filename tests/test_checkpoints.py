@@ -14,7 +14,7 @@ from core.engine.checkpoint import CARD, WEIGHTS
 from core.errors import UserError
 from core.experiments import catalogue
 from core.inference.checkpoints import Checkpoint, shipped_checkpoints
-from core.inference.input_check import INPUT, InputCheck
+from core.inference.ood.detector import INPUT, InputCheck
 from core.paths import PROJECT, checkpoints_folder
 
 SHIPPED = shipped_checkpoints()

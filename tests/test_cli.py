@@ -15,7 +15,7 @@ from core.cli import main
 from core.paths import PROJECT
 from core.runs.launcher import wait
 from core.runs.run import KILLED
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.synthetic_sets import SyntheticSets
 
 TINY = [word for each in ("epochs=2", "size=96", "patch=32", "patches=2", "batch_size=2", "validation=0.4",

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from core.cli import main
 from core.cli_runs import print_json
 from core.engine.checkpoint import WEIGHTS
-from core.inference.classification import ClassificationPredictor
-from core.runs.store import RunStore
+from core.inference.predictors.classification import ClassificationPredictor
+from core.runs.store.run_store import RunStore
 from tests.inference.untrained import untrained
 
 Told = pytest.CaptureFixture[str]

@@ -119,7 +119,7 @@ def test_the_gradio_space_serves_by_itself_without_streamlit_and_is_public(tmp_p
 
 
 def test_a_gpu_is_borrowed_only_where_the_package_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.ui.zero_gpu import lend_gpu
+    from core.ui.widgets.zero_gpu import lend_gpu
 
     def answer() -> str:
         return "answer"

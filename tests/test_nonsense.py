@@ -22,8 +22,8 @@ from safetensors.torch import save_file
 
 from core.cli import main
 from core.experiments import catalogue
-from core.runs.store import RunStore
-from core.ui.demos import build_demo
+from core.runs.store.run_store import RunStore
+from core.ui.widgets.app import build_demo
 from tests.pages.opened_pages import open_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]

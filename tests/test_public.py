@@ -4,21 +4,21 @@ from pathlib import Path
 import pytest
 
 from core import public
-from core.data.pictures import read_picture
+from core.data.image_io.reader import read_picture
 from core.errors import UserError
 from core.experiments import catalogue, find_experiment
 from core.paths import PROJECT, home
 from core.public import PublicLimits, hide_places, public_limits
 from core.runs import control
 from core.runs.launcher import launch
+from core.runs.process.worker import work
 from core.runs.run import FINISHED, KILLED
 from core.runs.settings import Settings, read_settings, write_settings
-from core.runs.store import RunStore
-from core.runs.worker import work
-from core.ui.ownership import NOT_OWN, OWN
-from core.ui.run_actions import BUTTONS
-from core.ui.train_form import SOURCE
-from core.ui.train_start import COUNT
+from core.runs.store.run_store import RunStore
+from core.ui.views.ownership import NOT_OWN, OWN
+from core.ui.views.runs.actions import BUTTONS
+from core.ui.views.train.form import SOURCE
+from core.ui.views.train.start import COUNT
 from tests.pages.opened_pages import has, numbers, open_page, texts
 
 pytestmark = pytest.mark.filterwarnings("default")  # of Streamlit, MLflow and their dependencies, not of ours
@@ -93,7 +93,7 @@ def test_a_training_is_stopped_when_its_time_is_up_and_says_so(
 ) -> None:
     short = dataclasses.replace(public_server, minutes=0.0)
     monkeypatch.setattr(public, "public_limits", lambda: short)
-    monkeypatch.setattr("core.runs.worker.public_limits", lambda: short)
+    monkeypatch.setattr("core.runs.process.worker.public_limits", lambda: short)
     monkeypatch.setattr(type(find_experiment("reconstruction")), "synthetic_pictures", 8)
     store = RunStore()
     tiny = {
@@ -132,7 +132,7 @@ def test_a_picture_may_have_fewer_pixels(public_server: PublicLimits) -> None:
 
 
 def test_a_model_is_no_folder_of_the_server(public_server: PublicLimits, tmp_path: Path) -> None:
-    from core.ui.model_choice import open_predictor
+    from core.ui.shared.model_choice import open_predictor
 
     (tmp_path / "weights.safetensors").write_bytes(b"")
     for name in (str(tmp_path), "../secret", "/etc"):

@@ -88,7 +88,7 @@ def load_weights(folder: Path, parts: Mapping[str, nn.Module]) -> None:
         borrows = '"borrowed"' in (weights.metadata() or {}).get("card", "")
     borrowed = load_card(folder).get("borrowed") if borrows else None
     if borrowed:
-        from core.engine.borrowed import fill_in  # noqa: PLC0415 - most checkpoints are whole
+        from core.engine.shared_weights import fill_in  # noqa: PLC0415 - most checkpoints are whole
 
         try:
             tensors = fill_in(tensors, borrowed, parts)

@@ -96,7 +96,7 @@ class Aoi(ClassificationExperiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic inspection pictures in the report's layout."""
-        from core.data.synthetic_aoi import write_aoi
+        from core.data.synthetic.aoi.make import write_aoi
 
         write_aoi(folder, n=n, seed=seed)
 

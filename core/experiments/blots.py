@@ -13,9 +13,9 @@ from core.experiments.setup import Say, Setup, say_nothing
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.blots import BlotItem, BlotSet
-    from core.data.labelled import PreparedPicture
-    from core.data.raster import Pixels
+    from core.data.layouts.blots import BlotItem, BlotSet
+    from core.data.torch_datasets.labelled import PreparedPicture
+    from core.data.transforms.arrays import Pixels
     from core.engine.score import Score
     from core.engine.task import Batch, Task, TaskData
     from core.models.blot_gan import ConditionalGan
@@ -117,9 +117,9 @@ class BlotsSetup(Setup[BlotsConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the blots, hold a part of the gels back for validation and keep the rest in memory."""
-        from core.data.blot_pictures import BlotDataset
-        from core.data.blots import load_blots
+        from core.data.layouts.blots import load_blots
         from core.data.loaders import build_training_loader
+        from core.data.torch_datasets.blots import BlotDataset
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
@@ -143,7 +143,7 @@ class BlotsSetup(Setup[BlotsConfig]):
     def _one_by_one(self, items: Sequence["BlotItem"]) -> "Iterator[Batch]":
         import torch
 
-        from core.data.blots import load_blots
+        from core.data.layouts.blots import load_blots
 
         for item, (templates, target) in zip(items, load_blots(items), strict=True):
             pair = {"images": torch.from_numpy(templates)[None], "target": torch.from_numpy(target)[None]}
@@ -158,8 +158,8 @@ class BlotsSetup(Setup[BlotsConfig]):
         import numpy as np
         import torch
 
-        from core.data.blot_pictures import split_templates
-        from core.data.labelled import PreparedPicture
+        from core.data.torch_datasets.blots import split_templates
+        from core.data.torch_datasets.labelled import PreparedPicture
 
         templates = torch.from_numpy(split_templates(pixels))[None]
         return PreparedPicture(templates, np.ones(pixels.shape[:2], np.bool_))
@@ -274,13 +274,13 @@ class Blots(Experiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic blots as template1/, template2/ and target/."""
-        from core.data.synthetic_blots import write_blots
+        from core.data.synthetic.blots import write_blots
 
         write_blots(folder, n=n, seed=seed)
 
     def open_folder(self, folder: Path) -> "BlotSet":
         """Recognise the folder's layout."""
-        from core.data.blots import open_blots
+        from core.data.layouts.blots import open_blots
 
         return open_blots(folder)
 

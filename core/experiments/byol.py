@@ -182,7 +182,7 @@ class ByolExperiment(ClassificationExperiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic photographs of twenty household things, a folder for each."""
-        from core.data.synthetic_scenes import write_scenes
+        from core.data.synthetic.household.make import write_scenes
 
         write_scenes(folder, n=n, seed=seed)
 

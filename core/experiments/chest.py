@@ -120,7 +120,7 @@ class Chest(ClassificationExperiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic chest X-rays, a folder for each class in train and test."""
-        from core.data.synthetic_chest import write_chest
+        from core.data.synthetic.chest.make import write_chest
 
         write_chest(folder, n=n, seed=seed)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from core.config import RunConfig
-from core.data.class_names import plain_class, positive_class, say_list
+from core.data.layouts.class_names import plain_class, positive_class, say_list
 from core.data.traits import Traits
 from core.errors import UserError
 from core.experiments.classification_config import SMALL_CNN, ClassificationConfig, Way
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from core.data.classified import ClassifiedItem, ClassifiedSet
-    from core.data.classified_pictures import Normalisation
-    from core.data.decoded import Framing, PictureStack
-    from core.data.labelled import PreparedPicture
-    from core.data.picture_augmentation import PictureAugmentation
-    from core.data.raster import Pixels
+    from core.data.layouts.classes import ClassifiedItem, ClassifiedSet
+    from core.data.torch_datasets.classification import Normalisation
+    from core.data.torch_datasets.decoded import Framing, PictureStack
+    from core.data.torch_datasets.labelled import PreparedPicture
+    from core.data.transforms.arrays import Pixels
+    from core.data.transforms.augment import PictureAugmentation
     from core.engine.score import Score
     from core.engine.task import Batch, Task, TaskData
     from core.models.classifier import ClassificationNetwork
@@ -70,14 +70,14 @@ class ClassificationSetup(Setup[ClassificationConfig]):
 
     def split_items(self, data: str, split: str) -> "Sequence[ClassifiedItem]":
         """Return what is in a split, labelled as the network numbers its classes; refuse classes it does not know."""
-        from core.data.classified import with_classes
+        from core.data.layouts.classes import with_classes
 
         found = cast("ClassifiedSet", self.open_data(data)) if data else self.found
         return self.items_of(with_classes(found, self.traits.classes), "val" if split == VAL_CHANGED else split)
 
     def split_training(self, found: "ClassifiedSet") -> "tuple[Sequence[ClassifiedItem], Sequence[ClassifiedItem]]":
         """Hold back a part of every class."""
-        from core.data.classified import train_and_validation_by_class
+        from core.data.layouts.classes import train_and_validation_by_class
 
         return train_and_validation_by_class(found, self.config.validation, self.config.share)
 
@@ -93,14 +93,14 @@ class ClassificationSetup(Setup[ClassificationConfig]):
     @property
     def framing(self) -> "Framing":
         """Return how a whole picture becomes the network's square."""
-        from core.data.decoded import Framing
+        from core.data.torch_datasets.decoded import Framing
 
         return Framing(self.config.size, self.config.resize, even=self.config.even_light)
 
     @property
     def normalisation(self) -> "Normalisation":
         """Return what makes the square's colours small numbers."""
-        from core.data.classified_pictures import Normalisation
+        from core.data.torch_datasets.classification import Normalisation
 
         return Normalisation(self.traits.mean, self.traits.deviation)
 
@@ -142,8 +142,8 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Decode the pictures once; where the frozen part always sees the same ones, keep what it makes of them."""
         import numpy as np
 
-        from core.data.classified import at_most_of_each, labels_of, say_untrained
-        from core.data.classified_pictures import (
+        from core.data.layouts.classes import at_most_of_each, labels_of, say_untrained
+        from core.data.torch_datasets.classification import (
             ClassifiedDataset,
             FeatureDataset,
             ValidationBatches,
@@ -180,7 +180,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
     @property
     def augmentation(self) -> "PictureAugmentation":
         """Return the random changes of training pictures."""
-        from core.data.picture_augmentation import PictureAugmentation
+        from core.data.transforms.augment import PictureAugmentation
 
         own = self.config
         return PictureAugmentation(
@@ -190,13 +190,13 @@ class ClassificationSetup(Setup[ClassificationConfig]):
     @property
     def changed_anew(self) -> "PictureAugmentation":
         """Return the changes that are made in every epoch; those of copies are none of them."""
-        from core.data.picture_augmentation import PictureAugmentation
+        from core.data.transforms.augment import PictureAugmentation
 
         return PictureAugmentation() if self.config.copies else self.augmentation
 
     def _with_copies(self, pictures: "PictureStack", training: int) -> "PictureStack":
         """Return the stack, followed by the copies of its first pictures, those to train on."""
-        from core.data.classified_pictures import WithCopies
+        from core.data.torch_datasets.classification import WithCopies
 
         own = self.config
         if not own.copies:
@@ -204,9 +204,9 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         return WithCopies(pictures, self.augmentation, copies=own.copies, first=training, seed=own.seed)
 
     def _decoded(self, items: Sequence["ClassifiedItem"], key: str, say: Say) -> "PictureStack":
-        from core.data.classified_pictures import load_pixels
-        from core.data.decoded import decode_all
-        from core.data.kept_arrays import cache_folder
+        from core.data.array_cache import cache_folder
+        from core.data.torch_datasets.classification import load_pixels
+        from core.data.torch_datasets.decoded import decode_all
 
         return decode_all(
             items, load_pixels, framing=self.framing, key=key, folder=cache_folder(),
@@ -237,7 +237,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Return what the frozen part makes of all pictures, and say why it does or does not."""
         import torch
 
-        from core.data.kept_arrays import cache_folder, kept_array
+        from core.data.array_cache import cache_folder, kept_array
         from core.engine.device import choose_compute, choose_device
         from core.engine.features import iterate_features
 
@@ -296,8 +296,8 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """
         import numpy as np
 
-        from core.data.classified_pictures import ValidationBatches, WithCopies, load_pixels
-        from core.data.decoded import PicturesOnDemand
+        from core.data.torch_datasets.classification import ValidationBatches, WithCopies, load_pixels
+        from core.data.torch_datasets.decoded import PicturesOnDemand
 
         items = self.split_items(data, split)
         pictures: PictureStack = PicturesOnDemand(items, load_pixels, self.framing)
@@ -312,7 +312,7 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Frame and normalise a picture as in training."""
         import numpy as np
 
-        from core.data.labelled import PreparedPicture
+        from core.data.torch_datasets.labelled import PreparedPicture
 
         square = self.framing.frame(pixels)
         images: Tensor = self.normalisation.normalise(square[None])
@@ -329,7 +329,7 @@ class ClassificationExperiment(Experiment):
     Attributes:
         ways: What each arm trains, by the arm's slug.
         positive: The class that is looked for, where there is one; among those of a data set
-            :func:`core.data.class_names.positive_class` finds it.
+            :func:`core.data.layouts.class_names.positive_class` finds it.
         class_order: Names in the order of the labels, where the report says it; empty where the folder decides.
     """
 
@@ -361,7 +361,7 @@ class ClassificationExperiment(Experiment):
 
     def open_folder(self, folder: Path) -> "ClassifiedSet":
         """Recognise the folder's layout, and say which class is the positive one where that is not plain."""
-        from core.data.classified import open_classified
+        from core.data.layouts.classes import open_classified
 
         found = open_classified(folder, class_order=self.class_order)
         positive = positive_class(found.classes, self.positive)

@@ -279,7 +279,7 @@ class Experiment(ABC):
             UserError: If the data cannot be divided into training and validation, or have no such split, or images of
                 these cannot be read.
         """
-        from core.data.headers import refuse_unreadable
+        from core.data.image_io.headers import refuse_unreadable
 
         ways = {tuple(each.as_values().get(name) for name in DIVIDING): each for each in reversed(configs)}
         for config in ways.values():

@@ -16,10 +16,10 @@ from core.experiments.setup import Say, Setup, say_nothing
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from core.data.labelled import PreparedPicture
-    from core.data.landcover import LandcoverItem, LandcoverSet
-    from core.data.landcover_pictures import LandcoverPreparation
-    from core.data.raster import Pixels
+    from core.data.layouts.landcover import LandcoverItem, LandcoverSet
+    from core.data.torch_datasets.labelled import PreparedPicture
+    from core.data.torch_datasets.landcover import LandcoverPreparation
+    from core.data.transforms.arrays import Pixels
     from core.engine.score import Score
     from core.engine.task import Batch, Task, TaskData
     from core.models.backbone_specs import BackboneSpec
@@ -107,7 +107,7 @@ class LandcoverSetup(Setup[LandcoverConfig]):
 
     def read_traits(self) -> Traits:
         """Return the classes, which are always the same, and the colours that the backbone expects."""
-        from core.data.landcover import CLASSES
+        from core.data.layouts.landcover import CLASSES
 
         return Traits(CLASSES, self._backbone.mean, self._backbone.std)
 
@@ -120,8 +120,8 @@ class LandcoverSetup(Setup[LandcoverConfig]):
     @property
     def preparation(self) -> "LandcoverPreparation":
         """Return how a picture becomes the network's input."""
-        from core.data.classified_pictures import Normalisation
-        from core.data.landcover_pictures import LandcoverPreparation
+        from core.data.torch_datasets.classification import Normalisation
+        from core.data.torch_datasets.landcover import LandcoverPreparation
 
         return LandcoverPreparation(Normalisation(self.traits.mean, self.traits.deviation), self.config.size)
 
@@ -161,9 +161,9 @@ class LandcoverSetup(Setup[LandcoverConfig]):
         """Scale the layers of random weights on crops of the first training pictures."""
         import torch
 
-        from core.data.landcover_pictures import LandcoverDataset, open_picture
-        from core.data.patches import Augmentation
-        from core.models.even_start import even_out
+        from core.data.torch_datasets.crops import Augmentation
+        from core.data.torch_datasets.landcover import LandcoverDataset, open_picture
+        from core.models.lsuv_init import even_out
 
         items = self.found.items("train")[:FIRST_PICTURES]
         pairs = [self.preparation.shrink_pair(open_picture(item)) for item in items]
@@ -176,7 +176,7 @@ class LandcoverSetup(Setup[LandcoverConfig]):
 
     def build_task(self, network: "nn.Module", *, careful: bool = False) -> "Task":
         """Join the network with cross-entropy and mean IoU; careful prediction averages over flips where asked."""
-        from core.data.landcover import render_labels
+        from core.data.layouts.landcover import render_labels
         from core.engine.tiles import ALL_FLIPS, AS_IT_IS
         from core.tasks.semantic import SemanticTask
 
@@ -188,10 +188,10 @@ class LandcoverSetup(Setup[LandcoverConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set and cut crops from its training pictures."""
-        from core.data.landcover_pictures import LandcoverBatches, LandcoverDataset, open_picture
         from core.data.loaders import build_training_loader
-        from core.data.patches import Augmentation
-        from core.data.whole_pictures import OpenedPictures
+        from core.data.torch_datasets.crops import Augmentation
+        from core.data.torch_datasets.landcover import LandcoverBatches, LandcoverDataset, open_picture
+        from core.data.torch_datasets.whole_images import OpenedPictures
         from core.engine.task import TaskData
 
         own, found = self.config, self.found
@@ -224,7 +224,7 @@ class LandcoverSetup(Setup[LandcoverConfig]):
 
     def build_split(self, data: str, split: str) -> "Iterable[Batch]":
         """Return the whole pictures of a split; where a set has no test pictures, they are its validation pictures."""
-        from core.data.landcover_pictures import LandcoverBatches
+        from core.data.torch_datasets.landcover import LandcoverBatches
 
         return LandcoverBatches(self.split_items(data, split), self.preparation)
 
@@ -241,7 +241,7 @@ class LandcoverSetup(Setup[LandcoverConfig]):
         """Shrink and normalise a picture as in training; an answer means something everywhere in it."""
         import numpy as np
 
-        from core.data.labelled import PreparedPicture
+        from core.data.torch_datasets.labelled import PreparedPicture
 
         images, before = self.preparation.prepare(pixels), pixels.shape[:2]
         height, width = images.shape[-2:]
@@ -359,13 +359,13 @@ class Landcover(Experiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write drawn satellite pictures in DeepGlobe's layout, every fifth to validate on."""
-        from core.data.synthetic_landcover import write_landcover
+        from core.data.synthetic.landcover.make import write_landcover
 
         write_landcover(folder, n=n, seed=seed, side=SIDE)
 
     def open_folder(self, folder: Path) -> "LandcoverSet":
         """Find the pictures."""
-        from core.data.landcover import open_landcover
+        from core.data.layouts.landcover import open_landcover
 
         return open_landcover(folder)
 

@@ -81,7 +81,7 @@ class Objects(ClassificationExperiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write small synthetic pictures of fifty classes in the report's layout."""
-        from core.data.synthetic_objects import write_objects
+        from core.data.synthetic.objects.make import write_objects
 
         write_objects(folder, n=n, seed=seed)
 

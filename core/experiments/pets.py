@@ -18,11 +18,11 @@ from core.public import refuse_folder
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.classified_pictures import Normalisation
-    from core.data.labelled import LabelledPicture, PreparedPicture
-    from core.data.masked_pictures import MaskedStack, Squashing, WholePictures
-    from core.data.pets import PetItem, PetSet
-    from core.data.raster import Pixels
+    from core.data.layouts.pets import PetItem, PetSet
+    from core.data.torch_datasets.classification import Normalisation
+    from core.data.torch_datasets.labelled import LabelledPicture, PreparedPicture
+    from core.data.torch_datasets.masked import MaskedStack, Squashing, WholePictures
+    from core.data.transforms.arrays import Pixels
     from core.engine.score import Score
     from core.engine.task import Batch, Task, TaskData
     from core.models.backbones import StagedBackbone
@@ -113,21 +113,21 @@ class PetsSetup(Setup[PetsConfig]):
     @cached_property
     def training(self) -> "MaskedStack[PetItem]":
         """Return the pictures that are trained on, with their masks."""
-        from core.data.masked_pictures import MaskedStack
+        from core.data.torch_datasets.masked import MaskedStack
 
         training, _ = self.split_training(self.found)
         is_open = any(item.rule is not None and item.rule.ignored is not None for item in training)
         return MaskedStack(training, self._load, self.squashing, is_open=is_open)
 
     def _load(self, item: "PetItem") -> "LabelledPicture":
-        from core.data.pet_pictures import load_pet
+        from core.data.torch_datasets.pets import load_pet
 
         return load_pet(item, foreground=self.config.foreground)
 
     @property
     def squashing(self) -> "Squashing":
         """Return how a picture becomes the network's square in training."""
-        from core.data.masked_pictures import Squashing
+        from core.data.torch_datasets.masked import Squashing
 
         return Squashing(self.config.size, self.config.denoise)
 
@@ -141,7 +141,7 @@ class PetsSetup(Setup[PetsConfig]):
         if self.config.normalise == "unit":
             return Traits((), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         if self.config.normalise == "own":
-            from core.data.colours import measure_colours
+            from core.data.transforms.color_stats import measure_colours
 
             return Traits((), *measure_colours(self.training.pictures()))
         from core.models.backbone_specs import find_backbone
@@ -152,7 +152,7 @@ class PetsSetup(Setup[PetsConfig]):
     @property
     def normalisation(self) -> "Normalisation":
         """Return what makes colours small numbers."""
-        from core.data.classified_pictures import Normalisation
+        from core.data.torch_datasets.classification import Normalisation
 
         return Normalisation(self.traits.mean, self.traits.deviation)
 
@@ -215,9 +215,9 @@ class PetsSetup(Setup[PetsConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open all training pictures once, measure their colours where asked, and hold back a part for validation."""
-        from core.data.kept_arrays import cache_folder
+        from core.data.array_cache import cache_folder
         from core.data.loaders import build_training_loader
-        from core.data.masked_pictures import MaskedAugmentation, MaskedDataset
+        from core.data.torch_datasets.masked import MaskedAugmentation, MaskedDataset
         from core.engine.task import TaskData
 
         own, fingerprint = self.config, self.found.fingerprint()
@@ -251,7 +251,7 @@ class PetsSetup(Setup[PetsConfig]):
         return cast("PetSet", super().open_data(data)) if data else self.found
 
     def _whole(self, items: "Sequence[PetItem]") -> "WholePictures[PetItem]":
-        from core.data.masked_pictures import WholePictures
+        from core.data.torch_datasets.masked import WholePictures
 
         return WholePictures(items, self._load, self.test_squashing, self.normalisation)
 
@@ -263,7 +263,7 @@ class PetsSetup(Setup[PetsConfig]):
         """Squash and normalise a picture as in training; an answer means something everywhere in it."""
         import numpy as np
 
-        from core.data.labelled import PreparedPicture
+        from core.data.torch_datasets.labelled import PreparedPicture
 
         side, before = self.test_squashing.side, pixels.shape[:2]
         images = self.normalisation.normalise(self.test_squashing.squash(pixels)[None])
@@ -384,13 +384,13 @@ class Pets(Experiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write drawn animals in Oxford-IIIT Pet's layout."""
-        from core.data.synthetic_pets import write_pets
+        from core.data.synthetic.pets.make import write_pets
 
         write_pets(folder, n=n, seed=seed)
 
     def open_folder(self, folder: Path) -> "PetSet":
         """Recognise the folder's layout."""
-        from core.data.pets import open_pets
+        from core.data.layouts.pets import open_pets
 
         return open_pets(folder)
 
@@ -398,7 +398,7 @@ class Pets(Experiment):
         """Return the data set of a name or folder; Oxford-IIIT Pet is fetched when it is first needed."""
         if data == OXFORD:
             refuse_folder(data)
-            from core.data.pets_download import download_oxford
+            from core.data.layouts.pets_download import download_oxford
 
             return download_oxford(data_folder() / OXFORD)
         return cast("PetSet", super().open_data(data))

@@ -13,10 +13,10 @@ from core.experiments.setup import Say, Setup, say_nothing
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.labelled import PreparedPicture
-    from core.data.plain_pictures import PictureItem, PictureSet
-    from core.data.raster import Pixels
-    from core.data.whole_pictures import WorkingSize
+    from core.data.layouts.images_only import PictureItem, PictureSet
+    from core.data.torch_datasets.labelled import PreparedPicture
+    from core.data.torch_datasets.whole_images import WorkingSize
+    from core.data.transforms.arrays import Pixels
     from core.engine.score import Score
     from core.engine.task import Batch, Task, TaskData
 
@@ -107,14 +107,14 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
     @property
     def working_size(self) -> "WorkingSize":
         """Return at which size pictures are seen and scored."""
-        from core.data.whole_pictures import WorkingSize
+        from core.data.torch_datasets.whole_images import WorkingSize
 
         return WorkingSize(self.config.size, self.config.keep_shape)
 
     def build_network(self) -> "nn.Module":
         """Return the arm's autoencoder."""
         from core.models.autoencoder import Autoencoder
-        from core.models.unnormalised import remove_batch_normalisation
+        from core.models.remove_batch_norm import remove_batch_normalisation
 
         widths = tuple(self.config.width * 2**step for step in range(STEPS_DOWN))
         network = Autoencoder(widths=widths, bottleneck=self.config.bottleneck, skips=self.way.skips)
@@ -134,7 +134,7 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set, hold back a part for validation and bring the rest to the working size."""
         from core.data.loaders import build_training_loader
-        from core.data.whole_pictures import OpenedPictures, PictureDataset
+        from core.data.torch_datasets.whole_images import OpenedPictures, PictureDataset
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
@@ -162,13 +162,13 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
 
     def whole(self, items: "Sequence[PictureItem]") -> "Iterator[Batch]":
         """Yield each picture as a batch of its own; where there is noise it is always the same."""
-        from core.data.whole_pictures import prepare_example
+        from core.data.torch_datasets.whole_images import prepare_example
 
         for item in items:
             yield prepare_example(self._open(item), name=item.name, noise=self.noise)
 
     def _open(self, item: "PictureItem") -> "Pixels":
-        from core.data.pictures import DATASET_LIMITS, read_picture
+        from core.data.image_io.reader import DATASET_LIMITS, read_picture
 
         return self.working_size.fit(read_picture(item.image, limits=DATASET_LIMITS).pixels)
 
@@ -176,8 +176,8 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
         """Bring a picture to the working size; no noise is added to it."""
         import numpy as np
 
-        from core.data.labelled import PreparedPicture
-        from core.data.whole_pictures import to_numbers, to_tensor
+        from core.data.torch_datasets.labelled import PreparedPicture
+        from core.data.torch_datasets.whole_images import to_numbers, to_tensor
 
         seen = self.working_size.fit(pixels)
         return PreparedPicture(
@@ -311,13 +311,13 @@ class Reconstruction(Experiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic fundus photographs in DRIVE's layout, half of them for testing."""
-        from core.data.synthetic_fundus import write_drive
+        from core.data.synthetic.fundus.make import write_drive
 
         write_drive(folder, n=n, seed=seed)
 
     def open_folder(self, folder: Path) -> "PictureSet":
         """Recognise the folder's layout."""
-        from core.data.plain_pictures import open_pictures
+        from core.data.layouts.images_only import open_pictures
 
         return open_pictures(folder)
 

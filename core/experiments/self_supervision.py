@@ -14,11 +14,11 @@ from core.experiments.setup import Say, say_nothing
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.classified import ClassifiedItem
-    from core.data.classified_pictures import ValidationBatches
-    from core.data.decoded import PictureStack
-    from core.data.neighbour_batches import NeighbourBatches
-    from core.data.two_views import TwoViewsDataset
+    from core.data.layouts.classes import ClassifiedItem
+    from core.data.torch_datasets.classification import ValidationBatches
+    from core.data.torch_datasets.decoded import PictureStack
+    from core.data.torch_datasets.neighbours import NeighbourBatches
+    from core.data.transforms.byol_views import TwoViewsDataset
     from core.engine.task import Task, TaskData
     from core.models.gallery import Gallery, SearchableNetwork
 
@@ -116,9 +116,9 @@ class PretrainSetup(ClassificationSetup):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Decode the pictures once, hang the gallery, and say what the features of the start are worth."""
-        from core.data.classified import at_most_of_each
+        from core.data.layouts.classes import at_most_of_each
         from core.data.loaders import build_training_loader
-        from core.data.neighbour_batches import NeighbourBatches
+        from core.data.torch_datasets.neighbours import NeighbourBatches
         from core.engine.task import TaskData
 
         training, held = self.parts
@@ -147,9 +147,9 @@ class PretrainSetup(ClassificationSetup):
 
     def _larger(self, items: "Sequence[ClassifiedItem]", key: str, say: Say) -> "PictureStack":
         """Return squares that views are cut from."""
-        from core.data.classified_pictures import load_pixels
-        from core.data.decoded import Framing, decode_all
-        from core.data.kept_arrays import cache_folder
+        from core.data.array_cache import cache_folder
+        from core.data.torch_datasets.classification import load_pixels
+        from core.data.torch_datasets.decoded import Framing, decode_all
 
         return decode_all(
             items, load_pixels, framing=Framing(round(LARGER * self.config.size), even=self.own.even_light),
@@ -160,8 +160,8 @@ class PretrainSetup(ClassificationSetup):
     def _views(self, pictures: "PictureStack", rows: range) -> "TwoViewsDataset":
         import numpy as np
 
-        from core.data.classified_pictures import PicturePart
-        from core.data.two_views import FIRST_VIEW, SECOND_VIEW, TwoViewsDataset
+        from core.data.torch_datasets.classification import PicturePart
+        from core.data.transforms.byol_views import FIRST_VIEW, SECOND_VIEW, TwoViewsDataset
 
         area = (self.own.smallest_cut, 1.0)
         return TwoViewsDataset(
@@ -173,15 +173,15 @@ class PretrainSetup(ClassificationSetup):
     def _hang(self, gallery: "Gallery", pictures: "PictureStack", items: "Sequence[ClassifiedItem]") -> None:
         import torch
 
-        from core.data.classified import labels_of
-        from core.data.neighbour_batches import shrink_all
+        from core.data.layouts.classes import labels_of
+        from core.data.torch_datasets.neighbours import shrink_all
         from core.models.gallery import THUMBNAIL
 
         gallery.fill(shrink_all(pictures, THUMBNAIL), torch.from_numpy(labels_of(items)))
 
     def _held(self, held: "Sequence[ClassifiedItem]") -> "ValidationBatches":
-        from core.data.classified_pictures import ValidationBatches, load_pixels
-        from core.data.decoded import PicturesOnDemand
+        from core.data.torch_datasets.classification import ValidationBatches, load_pixels
+        from core.data.torch_datasets.decoded import PicturesOnDemand
 
         pictures = PicturesOnDemand(held, load_pixels, self.framing)
         return ValidationBatches(held, pictures, normalisation=self.normalisation)

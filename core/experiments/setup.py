@@ -13,8 +13,8 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.labelled import PreparedPicture
-    from core.data.raster import Pixels
+    from core.data.torch_datasets.labelled import PreparedPicture
+    from core.data.transforms.arrays import Pixels
     from core.engine.task import Batch, Task, TaskData
     from core.experiments.experiment import Experiment
 

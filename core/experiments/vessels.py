@@ -13,12 +13,12 @@ from core.experiments.setup import Say, Setup, say_nothing
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.fundus import FundusPreparation
-    from core.data.fundus_pictures import FundusBatches
-    from core.data.labelled import LabelledPicture, PreparedPicture
-    from core.data.patches import MaskedPicture
-    from core.data.raster import Pixels
-    from core.data.vessels import VesselItem, VesselSet
+    from core.data.layouts.vessels import VesselItem, VesselSet
+    from core.data.torch_datasets.crops import MaskedPicture
+    from core.data.torch_datasets.fundus import FundusBatches
+    from core.data.torch_datasets.labelled import LabelledPicture, PreparedPicture
+    from core.data.transforms.arrays import Pixels
+    from core.data.transforms.fundus import FundusPreparation
     from core.engine.score import Score
     from core.engine.task import Batch, Task, TaskData
 
@@ -105,7 +105,7 @@ class VesselsSetup(Setup[VesselsConfig]):
     @property
     def preparation(self) -> "FundusPreparation":
         """Return how a photograph becomes the network's input."""
-        from core.data.fundus import FundusPreparation
+        from core.data.transforms.fundus import FundusPreparation
 
         config = self.config
         return FundusPreparation(config.colour, config.normalise, config.size, config.diameter)
@@ -132,9 +132,9 @@ class VesselsSetup(Setup[VesselsConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set, hold back a part for validation and cut patches from the rest."""
-        from core.data.fundus_pictures import load_labelled
         from core.data.loaders import build_training_loader
-        from core.data.patches import Augmentation, PatchDataset
+        from core.data.torch_datasets.crops import Augmentation, PatchDataset
+        from core.data.torch_datasets.fundus import load_labelled
         from core.engine.task import TaskData
 
         own, found = self.config, self.open_data()
@@ -159,7 +159,7 @@ class VesselsSetup(Setup[VesselsConfig]):
 
     def _prepare(self, picture: "LabelledPicture") -> "MaskedPicture":
         """Return what patches are cut from."""
-        from core.data.patches import MaskedPicture
+        from core.data.torch_datasets.crops import MaskedPicture
 
         image, mask, inside = self.preparation.prepare_pair(picture, soft=self.config.soft_masks)
         return MaskedPicture(image, mask, inside, self.preparation.prepare_known(picture))
@@ -169,14 +169,14 @@ class VesselsSetup(Setup[VesselsConfig]):
         return self._whole(self.split_items(data, split))
 
     def _whole(self, items: Sequence["VesselItem"]) -> "FundusBatches":
-        from core.data.fundus_pictures import FundusBatches
+        from core.data.torch_datasets.fundus import FundusBatches
 
         return FundusBatches(items, self.preparation)
 
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
         """Find the field of view and prepare the photograph as in training."""
-        from core.data.fundus import find_field_of_view
-        from core.data.labelled import PreparedPicture
+        from core.data.torch_datasets.labelled import PreparedPicture
+        from core.data.transforms.fundus import find_field_of_view
 
         inside = find_field_of_view(pixels)
         said = self.preparation.describe(pixels, inside)
@@ -268,13 +268,13 @@ class Vessels(Experiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Write synthetic fundus photographs in DRIVE's layout, half of them for testing."""
-        from core.data.synthetic_fundus import write_drive
+        from core.data.synthetic.fundus.make import write_drive
 
         write_drive(folder, n=n, seed=seed)
 
     def open_folder(self, folder: Path) -> "VesselSet":
         """Recognise the folder's layout."""
-        from core.data.vessels import open_vessels
+        from core.data.layouts.vessels import open_vessels
 
         return open_vessels(folder)
 

@@ -10,9 +10,15 @@ from typing import Any
 
 from PIL import Image
 
-from core.data.archives import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, count_members, is_archive, iterate_members
+from core.data.image_io.zip_reader import (
+    DEFAULT_ARCHIVE_LIMITS,
+    ArchiveLimits,
+    count_members,
+    is_archive,
+    iterate_members,
+)
 from core.errors import UserError
-from core.inference.predictor import Prediction, Predictor
+from core.inference.predictors.predictor import Prediction, Predictor
 
 MASKS: Mapping[str, str] = {
     "reconstruction": "reconstruction",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.engine.checkpoint import Card
-from core.inference.answers import best_temperature, calibration_error, roc, with_temperature
+from core.inference.epoch_predictions import best_temperature, calibration_error, roc, with_temperature
 from core.metrics.classification import ClassificationScores
 
 WANTED_SENSITIVITY = 0.95

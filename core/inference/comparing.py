@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from core.data.raster import Pixels, resize
-from core.inference.classification import ClassPrediction
-from core.inference.neighbours import NeighbourPrediction
-from core.inference.reconstruction import ReconstructionPrediction
+from core.data.transforms.arrays import Pixels, resize
+from core.inference.predictors.classification import ClassPrediction
+from core.inference.predictors.neighbours import NeighbourPrediction
+from core.inference.predictors.reconstruction import ReconstructionPrediction
+from core.inference.predictors.segmentation import MaskPrediction
+from core.inference.predictors.semantic import ClassMapPrediction
+from core.inference.predictors.translation import TranslationPrediction
 from core.inference.rendering import render_overlay
-from core.inference.segmentation import MaskPrediction
-from core.inference.semantic import ClassMapPrediction
-from core.inference.translation import TranslationPrediction
 from core.tasks.reconstruction import DIFFERENCE_SCALE, amplify_difference, measure_psnr
 
 FIRST_COLOUR, SECOND_COLOUR, BOTH_COLOUR = (230, 120, 20), (40, 110, 230), (255, 255, 255)

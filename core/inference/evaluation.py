@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from core.data.headers import refuse_unreadable
+from core.data.image_io.headers import refuse_unreadable
 from core.engine.checkpoint import load_weights
 from core.engine.device import choose_compute
 from core.inference.calibration import calibrate

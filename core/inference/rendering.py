@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from core.data.raster import FloatImage, Mask, Pixels
+from core.data.transforms.arrays import FloatImage, Mask, Pixels
 
 VESSEL_COLOUR = (0, 255, 255)
 

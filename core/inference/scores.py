@@ -10,9 +10,9 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.files import write_atomically
-from core.runs.liveness import is_alive
+from core.runs.process.liveness import is_alive
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 if TYPE_CHECKING:
     from core.inference.evaluation import Evaluation

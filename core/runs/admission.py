@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from core.paths import home, locked_file
 from core.public import refuse_another
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 
 @contextmanager

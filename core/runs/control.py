@@ -14,12 +14,12 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.public import refuse_keeper_task, refuse_training
 from core.runs.admission import admission, refuse_more
-from core.runs.causes import exit_path
-from core.runs.liveness import is_alive
+from core.runs.process.causes import exit_path
+from core.runs.process.liveness import is_alive
 from core.runs.queue import dispatch
 from core.runs.run import FINISHED, Run
 from core.runs.storage import require_state
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 GONE_SECONDS = 5.0
 

@@ -8,11 +8,11 @@ from core.config import RunConfig
 from core.experiments import find_experiment
 from core.public import refuse_training
 from core.runs.admission import admission, refuse_more
-from core.runs.executor import Executor
+from core.runs.process.executor import Executor
 from core.runs.queue import dispatch
 from core.runs.requirements import find_same
 from core.runs.run import FAILED, KILLED, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 
 def launch(store: RunStore, slug: str, config: RunConfig, *, name: str = "", executor: Executor | None = None) -> Run:

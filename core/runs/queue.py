@@ -14,13 +14,13 @@ from mlflow.exceptions import MlflowException
 
 from core.errors import UserError
 from core.paths import home, locked_file
-from core.runs.executor import Executor, ProcessExecutor
+from core.runs.process.executor import Executor, ProcessExecutor
+from core.runs.process.slots import slot_count
 from core.runs.requirements import needed_run
 from core.runs.run import FAILED, FINISHED, RUNNING, SCHEDULED, Run
 from core.runs.settings import read_settings
-from core.runs.slots import slot_count
 from core.runs.storage import clean
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 CLEAN_SECONDS = 3600.0
 SELDOM = 2.5

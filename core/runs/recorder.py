@@ -18,12 +18,12 @@ from core.engine import trainer
 from core.engine.task import SamplePicture
 from core.files import write_atomically
 from core.public import time_is_up
-from core.runs.patience import patiently
-from core.runs.places import ANSWERS
-from core.runs.points import Point
+from core.runs.process.usage import Usage
 from core.runs.run import Orders, Progress
-from core.runs.store import RunStore
-from core.runs.usage import Usage
+from core.runs.store.places import ANSWERS
+from core.runs.store.points import Point
+from core.runs.store.retry import patiently
+from core.runs.store.run_store import RunStore
 
 FLUSH_SECONDS = 0.5
 BEAT_SECONDS = 1.5

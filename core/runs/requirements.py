@@ -4,7 +4,7 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.run import FAILED, FINISHED, KILLED, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 
 def find_same(store: RunStore, slug: str, config: RunConfig) -> Run | None:

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.paths import data_folder, home, locked_file, logs_folder, tried_folder
 from core.runs.run import Run
 from core.runs.settings import Settings
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 DAY, GIB = 86_400.0, 2.0**30
 CLEANED = "cleaned"

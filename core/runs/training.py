@@ -17,11 +17,11 @@ from core.experiments import find_experiment
 from core.experiments.setup import Setup
 from core.paths import PROJECT
 from core.runs.measures import measure_latency, measure_peak_memory, picture_of
-from core.runs.patience import patiently
 from core.runs.preparation import Preparation, prepare
 from core.runs.recorder import StoreRecorder
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.retry import patiently
+from core.runs.store.run_store import RunStore
 
 PACKAGES = (
     "torch", "torchvision", "accelerate", "segmentation-models-pytorch", "numpy", "opencv-python-headless", "mlflow",

@@ -14,7 +14,7 @@ from core.experiments.experiment import SYNTHETIC, Experiment
 from core.public import hide_places
 from core.runs.launcher import command_of
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.band import AnyCurve, band
 from core.studies.comparison import Side, differences
 from core.studies.conclusion import Conclusion

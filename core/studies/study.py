@@ -9,10 +9,10 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.launcher import launch_all
-from core.runs.readable import readable
 from core.runs.requirements import find_same
 from core.runs.run import FAILED, FINISHED, KILLED, Run
-from core.runs.store import RunStore
+from core.runs.store.readable import readable
+from core.runs.store.run_store import RunStore
 from core.studies.comparison import NOT_THE_ARM, Side
 from core.studies.templates import Line, Template, find_template
 

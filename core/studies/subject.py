@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.errors import UserError
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.comparison import Side, group
 from core.studies.study import Study, open_study
 

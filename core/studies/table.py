@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import IO
 
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 
 def write_curves(store: RunStore, named: Iterable[tuple[str, Run]], file: IO[str]) -> None:

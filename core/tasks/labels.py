@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from core.data.raster import Pixels
+from core.data.transforms.arrays import Pixels
 
 SIDE = 256
 LINE = 22

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.data.raster import FloatImage, Pixels, shrink_to
-from core.data.whole_pictures import to_channels_last, to_pixels
+from core.data.torch_datasets.whole_images import to_channels_last, to_pixels
+from core.data.transforms.arrays import FloatImage, Pixels, shrink_to
 from core.engine.score import Score
 from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.reconstruction import ReconstructionScores, convert_to_psnr

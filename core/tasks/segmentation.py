@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.data.labelled import LabelledPicture
-from core.data.raster import Mask, resize, shrink_to
+from core.data.torch_datasets.labelled import LabelledPicture
+from core.data.transforms.arrays import Mask, resize, shrink_to
 from core.engine.score import Score
 from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.engine.tiles import AS_IT_IS, Flips, predict_probabilities

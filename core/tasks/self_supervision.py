@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.data.decoded import Framing
-from core.data.raster import Pixels
+from core.data.torch_datasets.decoded import Framing
+from core.data.transforms.arrays import Pixels
 from core.engine.score import Score
 from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.neighbours import classify_by_neighbours, feature_deviation, neighbour_scores

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.data.landcover import UNKNOWN
-from core.data.landcover_pictures import LandcoverPicture
-from core.data.raster import Pixels, shrink_to
+from core.data.layouts.landcover import UNKNOWN
+from core.data.torch_datasets.landcover import LandcoverPicture
+from core.data.transforms.arrays import Pixels, shrink_to
 from core.engine.score import Score
 from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.engine.tiles import AS_IT_IS, Flips, predict_probabilities, softmax

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.data.blot_pictures import lay_side_by_side, to_grey
-from core.data.raster import FloatImage
+from core.data.torch_datasets.blots import lay_side_by_side, to_grey
+from core.data.transforms.arrays import FloatImage
 from core.engine.score import Score
 from core.engine.task import Batch, PartLoss, SamplePicture, Task
 from core.metrics.blots import BlotScores

@@ -21,7 +21,7 @@ from core.public import hide_places, public_limits
 if TYPE_CHECKING:
     from core.inference.scores import Scored
     from core.runs.run import Run
-    from core.runs.store import RunStore
+    from core.runs.store.run_store import RunStore
     from core.studies.subject import Subject
 
 PLACE = "/files"
@@ -74,7 +74,7 @@ def _answer(make: "Callable[[RunStore, Request], Response]") -> Callable[[Reques
     """Return an endpoint, called in a thread, that says a mistake in a sentence."""
 
     def answer(request: Request) -> Response:
-        from core.ui.opened import open_store_of_home  # noqa: PLC0415 - Streamlit takes a moment
+        from core.ui.components.open_store import open_store_of_home  # noqa: PLC0415 - Streamlit takes a moment
 
         try:
             return make(open_store_of_home(), request)

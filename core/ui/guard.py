@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.paths import tried_folder
 from core.public import MIB, PublicLimits, public_limits
-from core.ui.visitors import Visitors, address_of
+from core.ui.shared.visitors import Visitors, address_of
 
 OVERHEAD = MIB
 """Bytes that a request may have beside what it uploads."""

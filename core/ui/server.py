@@ -21,7 +21,7 @@ from streamlit import get_option
 from core.paths import nameless_folder, tried_folder
 from core.public import public_limits
 from core.ui.guard import say_open
-from core.ui.tracking import load_tracking
+from core.ui.shared.tracking import load_tracking
 
 FIRST_LOOK = 4.0
 """Seconds after which a new server looks at the queue and loads the demos: first it shows its first page."""
@@ -223,7 +223,7 @@ def build_gradio() -> Starlette:
     import gradio  # noqa: PLC0415 - takes seconds, and only the demos need it
     from fastapi import FastAPI  # noqa: PLC0415
 
-    from core.ui.demos import build_demo, mount_options  # noqa: PLC0415
+    from core.ui.widgets.app import build_demo, mount_options  # noqa: PLC0415
 
     app: Starlette = gradio.mount_gradio_app(
         FastAPI(), build_demo(), path="/", root_path="/gradio", run_history=False, **mount_options()

@@ -19,8 +19,8 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(os.environ["FOVEA_HOME"]) / "t
 
 from starlette.middleware import Middleware
 
-from core.ui.demos import build_demo, mount_options
 from core.ui.guard import Guard
+from core.ui.widgets.app import build_demo, mount_options
 
 demo = build_demo()
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.data import dataset, looked_at
+from core.data import dataset
 from core.data.dataset import DatasetSpec, hold_back, say_left_out
 from core.data.loaders import EpochSampler, build_training_loader
-from tests.data.sentences import assert_names, refuses
+from core.data.masks import samples
+from tests.data.layouts.sentences import assert_names, refuses
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def test_a_small_last_batch_is_dropped_unless_it_is_the_only_one(length: int, ba
 
 def test_the_examples_hold() -> None:
     assert doctest.testmod(dataset).failed == 0
-    assert doctest.testmod(looked_at).failed == 0
+    assert doctest.testmod(samples).failed == 0
 
 
 def test_what_is_left_out_is_counted_and_the_first_are_named() -> None:

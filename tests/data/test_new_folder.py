@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.data.new_folder import fill_new_folder
-from tests.data.sentences import refuses
+from tests.data.layouts.sentences import refuses
 
 
 def test_the_folder_appears_when_all_is_written(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from playwright.sync_api import Locator, Page
 from core.errors import UserError
 from core.paths import PROJECT
 from core.runs.control import kill
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 PATIENCE = 240.0
 """Seconds: a busy machine with two cores starts a server or a worker slowly."""

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from core.experiments import find_experiment
 from core.runs.queue import dispatch
 from core.runs.run import FINISHED, RUNNING
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.e2e.serving import Server, Tab, by_key, wait_until
 from tests.e2e.training import start_training
 from tests.synthetic_sets import SyntheticSets

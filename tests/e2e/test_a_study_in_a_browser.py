@@ -7,19 +7,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.experiments import find_experiment
-from core.inference.answers import load_answers
-from core.inference.feature_map import METHODS
+from core.inference.epoch_predictions import load_answers
+from core.inference.explanations.feature_map import METHODS
 from core.runs.launcher import launch, wait
 from core.runs.run import FINISHED
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.study import open_study
 from core.studies.templates import Template, find_template
-from core.ui.feature_map import METHOD
-from core.ui.inspect_view import CALIBRATION, LOOKS, MAP
-from core.ui.report_view import REMARKS
-from core.ui.scoring import SPLITS
-from core.ui.study_view import DATA, PICTURES, RECIPE, SEEDS, SPLIT, TEMPLATE
-from core.ui.verdict_view import conclude_kept
+from core.ui.components.feature_map import METHOD
+from core.ui.views.compare.report import REMARKS
+from core.ui.views.compare.scoring import SPLITS
+from core.ui.views.compare.studies import DATA, PICTURES, RECIPE, SEEDS, SPLIT, TEMPLATE
+from core.ui.views.compare.verdict import conclude_kept
+from core.ui.views.inspect.run import CALIBRATION, LOOKS, MAP
 from tests.e2e.serving import Tab, by_key, wait_until
 from tests.synthetic_sets import SyntheticSets
 

@@ -5,13 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.inference.checked_pictures import CheckedPicture, check_picture
 from core.inference.checkpoints import find_checkpoint
-from core.inference.kinds import load_predictor
+from core.inference.image_errors import CheckedPicture, check_picture
+from core.inference.predictors.kinds import load_predictor
 from core.inference.scores import score
 from core.runs.run import Run
-from core.runs.store import RunStore
-from core.ui.mask_view import LOOKS, REGION
+from core.runs.store.run_store import RunStore
+from core.ui.views.inspect.masks import LOOKS, REGION
 from tests.e2e.serving import Tab, by_key
 from tests.inference.trained_runs import record_trained
 from tests.synthetic_sets import SyntheticSets

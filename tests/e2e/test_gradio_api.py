@@ -18,8 +18,8 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from core.ui.demo_frame import EMPTY
 from core.ui.server import WAITING, LazyGradio
+from core.ui.widgets.frame import EMPTY
 from tests.e2e.serving import PATIENCE, Server
 
 pytestmark = pytest.mark.filterwarnings("default")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from core.runs.run import KILLED
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.e2e.named_files import ask_for, named_paths
 from tests.e2e.serving import Server
 

@@ -16,9 +16,9 @@ from core.experiments import catalogue, find_experiment
 from core.runs.control import kill
 from core.runs.launcher import wait
 from core.runs.run import FINISHED
-from core.runs.store import RunStore
-from core.ui.run_table import ALL, VIEW
-from core.ui.run_view import LOG, SAMPLES
+from core.runs.store.run_store import RunStore
+from core.ui.views.runs.run import LOG, SAMPLES
+from core.ui.views.runs.table import ALL, VIEW
 from tests.e2e.serving import Server, Tab, by_key, settled, wait_until
 from tests.e2e.training import press, start_training
 from tests.synthetic_sets import SyntheticSets

@@ -14,8 +14,8 @@ from core.cli import main
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.inference.checkpoints import read_checkpoint, shipped_checkpoints
-from core.inference.kinds import load_predictor
-from core.ui.demo_frame import EMPTY, FAILED
+from core.inference.predictors.kinds import load_predictor
+from core.ui.widgets.frame import EMPTY, FAILED
 from tests.e2e.serving import PATIENCE, Server, Tab
 from tests.e2e.wrong_files import READ, REFUSED, write_all
 from tests.inference.untrained import record_untrained

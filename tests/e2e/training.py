@@ -9,7 +9,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.e2e.serving import Tab, by_key, wait_until
 
 SMALL = "set=patch=64&set=batch_size=4&set=precision=fp32&set=memory_format=contiguous"

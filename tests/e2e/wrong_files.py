@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.data.picture_formats.source import cut_short
-from core.data.synthetic_fundus import draw_fundus
+from core.data.image_io.formats.source import cut_short
+from core.data.synthetic.fundus.make import draw_fundus
 
 REFUSED = {
     "text.png": "PPM/PGM",

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from core.engine import borrowed
-from core.engine.borrowed import digest_of, find_borrowed
+from core.engine import shared_weights
 from core.engine.checkpoint import WEIGHTS, load_card, load_weights, save_checkpoint
 from core.engine.pretrained import bundled_weights, load_weights_into
+from core.engine.shared_weights import digest_of, find_borrowed
 from core.errors import UserError
 from core.models.backbones import build_backbone
 from core.models.classifier import Classifier
@@ -75,7 +75,7 @@ def test_other_published_weights_are_refused(tmp_path: Path, monkeypatch: pytest
     others = torch.load(source.path, weights_only=True)
     changed = next(key for key, each in others.items() if each.ndim == 4)
     torch.save(others | {changed: others[changed] + 1e-3}, tmp_path / source.path.name)
-    monkeypatch.setattr(borrowed, "bundled_weights", lambda: replace(source, path=tmp_path / source.path.name))
+    monkeypatch.setattr(shared_weights, "bundled_weights", lambda: replace(source, path=tmp_path / source.path.name))
     digest = load_card(tmp_path)["borrowed"]["digest"][:12]
     with pytest.raises(UserError, match=naming(f"{digest}…", PACKAGE, "requirements.txt")) as refusal:
         load_weights(tmp_path, {"network": blank()})
@@ -84,7 +84,7 @@ def test_other_published_weights_are_refused(tmp_path: Path, monkeypatch: pytest
 
 def test_missing_published_weights_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_trimmed(tmp_path, classifier())
-    monkeypatch.setattr(borrowed, "bundled_weights", lambda: None)
+    monkeypatch.setattr(shared_weights, "bundled_weights", lambda: None)
     with pytest.raises(UserError, match=naming("efficientnet-lite0", PACKAGE, "requirements.txt")):
         load_weights(tmp_path, {"network": blank()})
 

@@ -19,7 +19,7 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights
 
-from core.data.raster import resize
+from core.data.transforms.arrays import resize
 from core.engine.pretrained import (
     WeightsSource,
     explain_absence,

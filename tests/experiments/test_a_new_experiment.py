@@ -34,7 +34,7 @@ def leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_the_catalogue_and_the_widgets_take_it(leaves: str) -> None:
-    from core.ui.demos import build_demo
+    from core.ui.widgets.app import build_demo
 
     assert leaves in catalogue()
     assert f"/{leaves}" in build_demo().get_api_info()["named_endpoints"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.blots import load_blot
+from core.data.layouts.blots import load_blot
 from core.engine.checkpoint import load_card, load_weights
 from core.engine.device import Compute
 from core.engine.trainer import Trainer

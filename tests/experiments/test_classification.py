@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.config import RunConfig
-from core.data.classified import at_most_of_each
+from core.data.layouts.classes import at_most_of_each
 from core.engine.device import Compute
 from core.engine.trainer import Trainer
 from core.errors import UserError

@@ -19,16 +19,16 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from core.config import RunConfig
-from core.data.classified import train_and_validation_by_class
-from core.data.pictures import Picture
+from core.data.image_io.reader import Picture
+from core.data.layouts.classes import train_and_validation_by_class
 from core.data.traits import Traits
 from core.engine.checkpoint import load_card
 from core.experiments import catalogue, find_experiment
 from core.experiments.classification import ClassificationExperiment
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import evaluate
-from core.inference.kinds import load_predictor
-from core.inference.saving import save_prediction
+from core.inference.export.files import save_prediction
+from core.inference.predictors.kinds import load_predictor
 from tests.experiments.short_runs import Trained, small_config, train
 from tests.synthetic_sets import SyntheticSets
 

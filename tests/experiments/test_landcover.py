@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.landcover import CLASSES, COLOURS
+from core.data.layouts.landcover import CLASSES, COLOURS
 from core.engine.checkpoint import load_card, load_weights
 from core.engine.device import Compute
 from core.engine.pretrained import find_weights, weights_folder

@@ -8,8 +8,8 @@ from PIL import Image
 
 from core.experiments import find_experiment
 from core.runs.preparation import prepare
-from tests.data.classified_folders import write_class_folders, write_picture, write_table
-from tests.data.sentences import refuses
+from tests.data.layouts.labelled_folders import write_class_folders, write_picture, write_table
+from tests.data.layouts.sentences import refuses
 from tests.experiments.short_runs import small_config, train
 
 

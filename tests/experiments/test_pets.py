@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.data.pets import open_pets
-from core.data.pictures import Picture
+from core.data.image_io.reader import Picture
+from core.data.layouts.pets import open_pets
 from core.engine.checkpoint import load_card
 from core.engine.device import Compute
 from core.engine.trainer import BEST, Outcome, Trainer
@@ -20,7 +20,7 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import evaluate
-from core.inference.kinds import load_predictor
+from core.inference.predictors.kinds import load_predictor
 from core.runs.training import build_card
 from tests.engine.toy import MemoryRecorder
 from tests.messages import naming

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.archives import ArchiveLimits
+from core.data.image_io.zip_reader import ArchiveLimits
 from core.engine.checkpoint import load_card
 from core.errors import UserError
 from core.inference.batch import MaskArchive, iterate_given, predict_many
 from core.inference.checkpoints import Checkpoint
-from core.inference.kinds import load_predictor
-from core.inference.tables import render_table
+from core.inference.export.csv import render_table
+from core.inference.predictors.kinds import load_predictor
 from core.paths import PROJECT
 
 PICTURE = PROJECT / "assets" / "examples" / "vessels" / "drawn_1.jpg"

@@ -4,12 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.data.raster import Pixels
-from core.inference.classification import ClassPrediction
+from core.data.transforms.arrays import Pixels
 from core.inference.comparing import BOTH_COLOUR, FIRST_COLOUR, SECOND_COLOUR, compare
-from core.inference.neighbours import NeighbourPrediction
-from core.inference.segmentation import MaskPrediction
-from core.inference.semantic import ClassMapPrediction
+from core.inference.predictors.classification import ClassPrediction
+from core.inference.predictors.neighbours import NeighbourPrediction
+from core.inference.predictors.segmentation import MaskPrediction
+from core.inference.predictors.semantic import ClassMapPrediction
 
 PICTURE: Pixels = np.full((20, 30, 3), 100, np.uint8)
 

@@ -15,10 +15,10 @@ from core.errors import UserError
 from core.experiments import catalogue, find_experiment
 from core.experiments.classification import ClassificationExperiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint
-from core.inference.hub_folder import export_folder
-from core.inference.kinds import load_predictor
-from core.inference.onnx_export import MEANINGS, answering_part, export_onnx, prepared_examples
-from core.inference.predictor import Predictor
+from core.inference.export.hub_folder import export_folder
+from core.inference.export.onnx import MEANINGS, answering_part, export_onnx, prepared_examples
+from core.inference.predictors.kinds import load_predictor
+from core.inference.predictors.predictor import Predictor
 from core.paths import PROJECT
 from tests.inference.untrained import set_up_untrained, untrained
 

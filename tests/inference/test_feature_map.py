@@ -9,11 +9,11 @@ from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.inference.feature_map import PLACE, align, map_features, spread, tsne
+from core.inference.explanations.feature_map import PLACE, align, map_features, spread, tsne
 from core.metrics.principal import principal_components
 from core.runs.recorder import StoreRecorder
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 CLASSES = 3
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.pictures import Picture
+from core.data.image_io.reader import Picture
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.inference.checkpoints import Checkpoint
-from core.inference.kinds import load_predictor
-from core.inference.neighbours import NeighbourPrediction, NeighbourPredictor
+from core.inference.predictors.kinds import load_predictor
+from core.inference.predictors.neighbours import NeighbourPrediction, NeighbourPredictor
 from core.metrics.neighbours import classify_by_neighbours
 
 CLASSES = ("cup", "key", "lamp")
@@ -53,7 +53,7 @@ def test_the_vote_is_the_one_that_the_score_counts(
     for _ in range(5):
         features = torch.from_numpy(rng.random((1, 128), np.float32))
         prepared = predictor.setup.prepare_picture(prediction.pixels)
-        from core.inference.predictor import Clock
+        from core.inference.predictors.predictor import Clock
 
         found = predictor.conclude(features, Picture(prediction.pixels, "a", ()), prepared, Clock())
         expected = classify_by_neighbours(gallery.features.numpy(), gallery.labels.numpy(), features.numpy())

@@ -7,16 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data.pictures import Picture
-from core.data.synthetic_fundus import draw_fundus
+from core.data.image_io.reader import Picture
+from core.data.synthetic.fundus.make import draw_fundus
 from core.engine.checkpoint import WEIGHTS, load_card, save_checkpoint
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.inference.checkpoints import Checkpoint, find_checkpoint, shipped_checkpoints
 from core.inference.evaluation import evaluate
-from core.inference.kinds import load_predictor
-from core.inference.segmentation import SegmentationPredictor
-from core.inference.translation import TranslationPredictor
+from core.inference.predictors.kinds import load_predictor
+from core.inference.predictors.segmentation import SegmentationPredictor
+from core.inference.predictors.translation import TranslationPredictor
 from tests.synthetic_sets import SyntheticSets
 
 

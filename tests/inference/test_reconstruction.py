@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data.pictures import Picture
+from core.data.image_io.reader import Picture
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.inference.checkpoints import find_checkpoint
 from core.inference.evaluation import evaluate
-from core.inference.kinds import load_predictor
-from core.inference.reconstruction import ReconstructionPrediction, ReconstructionPredictor
+from core.inference.predictors.kinds import load_predictor
+from core.inference.predictors.reconstruction import ReconstructionPrediction, ReconstructionPredictor
 from core.metrics.reconstruction import ReconstructionScores
 
 TINY = {

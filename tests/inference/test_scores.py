@@ -10,7 +10,7 @@ from core.errors import UserError
 from core.inference import evaluation
 from core.inference.scores import evaluate_run, kept_evaluation, kept_scores, score
 from core.runs.run import Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.inference.trained_runs import EPOCH, record_trained
 from tests.synthetic_sets import SyntheticSets
 

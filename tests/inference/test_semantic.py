@@ -6,18 +6,18 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data.landcover import CLASSES, COLOURS, read_colours
-from core.data.pictures import Picture
-from core.data.synthetic_land import SCENES
-from core.data.synthetic_landcover import draw_tile, write_landcover
+from core.data.image_io.reader import Picture
+from core.data.layouts.landcover import CLASSES, COLOURS, read_colours
+from core.data.synthetic.landcover.land import SCENES
+from core.data.synthetic.landcover.make import draw_tile, write_landcover
 from core.engine.checkpoint import load_card, save_checkpoint
 from core.experiments import find_experiment
 from core.inference.checkpoints import Checkpoint
 from core.inference.evaluation import evaluate
-from core.inference.kinds import load_predictor
-from core.inference.saving import save_prediction
-from core.inference.semantic import ClassMapPrediction, SemanticPredictor
-from core.ui.semantic_demo import render_legend
+from core.inference.export.files import save_prediction
+from core.inference.predictors.kinds import load_predictor
+from core.inference.predictors.semantic import ClassMapPrediction, SemanticPredictor
+from core.ui.widgets.tabs.semantic import render_legend
 
 
 def _checkpoint(folder: Path, **changes: object) -> Checkpoint:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.inference.tables import write_table
+from core.inference.export.csv import write_table
 
 ROWS = [
     {"image": "a/one.png", "class": "void", "label": 1, "probabilities": {"normal": 0.2, "void": 0.8}, "notes": ["x"]},

@@ -8,17 +8,17 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data.blots import load_blot, open_blots
-from core.data.pictures import Picture
-from core.data.synthetic_blots import Blot, draw_blot
+from core.data.image_io.reader import Picture
+from core.data.layouts.blots import load_blot, open_blots
+from core.data.synthetic.blots import Blot, draw_blot
 from core.engine.checkpoint import save_checkpoint
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.inference.checkpoints import find_checkpoint
 from core.inference.evaluation import evaluate
-from core.inference.kinds import load_predictor
-from core.inference.saving import save_prediction
-from core.inference.translation import HALVES, NO_NOISE, TranslationPredictor
+from core.inference.export.files import save_prediction
+from core.inference.predictors.kinds import load_predictor
+from core.inference.predictors.translation import HALVES, NO_NOISE, TranslationPredictor
 from tests.synthetic_sets import SyntheticSets
 
 TINY = {"width": 4, "levels": 3, "judge_width": 4, "precision": "fp32", "memory_format": "contiguous"}

@@ -7,7 +7,7 @@ import torch
 from core.engine.checkpoint import save_checkpoint
 from core.experiments import find_experiment
 from core.runs.run import FINISHED, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.synthetic_sets import SyntheticSets
 
 EPOCH = 2

@@ -14,7 +14,7 @@ from core.experiments.setup import Setup
 from core.inference.checkpoints import Checkpoint
 from core.models.gallery import SearchableNetwork
 from core.runs.run import FINISHED
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.experiments.short_runs import small_config
 
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.metrics.lines import measure_lines
+from core.metrics.vessel_morphometry import measure_lines
 
 
 def drawn(points: list[tuple[int, int]], width: int, size: int = 300) -> np.ndarray:

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.models.even_start import even_out
 from core.models.fcn import FCN32s
+from core.models.lsuv_init import even_out
 
 
 def _deep() -> nn.Sequential:

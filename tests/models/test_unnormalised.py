@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from core.models.autoencoder import Autoencoder
-from core.models.unnormalised import remove_batch_normalisation
+from core.models.remove_batch_norm import remove_batch_normalisation
 
 
 @pytest.fixture

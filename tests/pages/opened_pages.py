@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.experiments import find_experiment
 from core.paths import PROJECT
 from core.runs.run import FINISHED, Progress, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 ENTRY = PROJECT / "pages" / "main.py"
 installed_components = cache(manifest_scanner.scan_component_manifests)

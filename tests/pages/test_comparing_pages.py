@@ -8,11 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import find_experiment
-from core.inference.placement import Placement, path_of, say_advice, say_shift
+from core.inference.data_diagnosis.report import Placement, path_of, say_advice, say_shift
 from core.metrics.separation import Separation
 from core.runs.recorder import StoreRecorder
-from core.runs.store import RunStore
-from core.ui import inspect_view, study_view
+from core.runs.store.run_store import RunStore
+from core.ui.views.compare import studies
+from core.ui.views.inspect import run as inspected
 from tests.pages.opened_pages import buttons, checked, has, numbers, open_page, parameter, record, texts
 from tests.studies.test_study import record as record_runs_of_study
 
@@ -87,15 +88,15 @@ def test_a_study_is_asked_read_and_carried_by_its_link(store: RunStore) -> None:
     waiting = open_page("compare", study=study.id)
     assert not waiting.success, "a claim that may still change is none yet"
     assert [each for each in waiting.caption if numbers(each.value)[:2] == [1, 5]], "why it may still change"
-    app.session_state[TAB] = study_view.COSTS
+    app.session_state[TAB] = studies.COSTS
     app.session_state["sides-cost"] = "parameters"  # as many for both: the better of them is better at the same cost
     checked(app.run())
     assert has(app, f"chart-sides-costs-{app.session_state['sides-cost']}")
     assert [each for each in app.caption if study.sides[0].name in each.value], "beaten in both"
-    app.session_state[TAB] = study_view.DISAGREEMENTS
+    app.session_state[TAB] = studies.DISAGREEMENTS
     checked(app.run())
     assert [each for each in app.markdown if study.sides[1].name in each.value and numbers(each.value)[-2:] == [40, 40]]
-    app.session_state[TAB] = study_view.DIFFERENCES
+    app.session_state[TAB] = studies.DIFFERENCES
     checked(app.run())
     assert list(app.table[0].value.iloc[:, 0]) == ["arm"]
 
@@ -121,13 +122,13 @@ def test_a_report_stands_on_its_page_with_its_files(store: RunStore) -> None:
 def test_what_more_pictures_are_worth_is_drawn(store: RunStore) -> None:
     record_runs_of_study(store, seeds=2)
     study = record_runs_of_study(store, seeds=2, share=0.5)
-    app = open_page("compare", session={TAB: study_view.AMOUNTS}, study=study.id)
+    app = open_page("compare", session={TAB: studies.AMOUNTS}, study=study.id)
     assert has(app, "chart-sides-amounts")
 
 
 def test_a_study_says_where_its_data_stand(store: RunStore) -> None:
     study = record_runs_of_study(store, seeds=2, template="chest-tuning")
-    app = open_page("compare", session={TAB: study_view.PLACE}, study=study.id)
+    app = open_page("compare", session={TAB: studies.PLACE}, study=study.id)
     assert has(app, "measure-data")
     placed = Placement("lungs", "same", 4000, 2, 0.2, Separation(0.69, 0.66, 0.72))
     path_of("same").parent.mkdir(parents=True)
@@ -165,16 +166,16 @@ def test_a_classifier_is_inspected_epoch_by_epoch(store: RunStore) -> None:
     assert [each for each in app.caption if numbers(each.value)[::2] == [30, 1]], "pictures and epoch"
     assert app.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == 30
     shown = {
-        inspect_view.THRESHOLD: "inspect-threshold-5.0-1.0-1", inspect_view.CALIBRATION: "chart-inspect-calibration",
-        inspect_view.CURVES: "chart-inspect-roc", inspect_view.MAP: f"map-{run.id}-pca",
+        inspected.THRESHOLD: "inspect-threshold-5.0-1.0-1", inspected.CALIBRATION: "chart-inspect-calibration",
+        inspected.CURVES: "chart-inspect-roc", inspected.MAP: f"map-{run.id}-pca",
     }  # fmt: skip
     for tab, key in shown.items():
         app.session_state["inspect-tab"] = tab
         assert has(checked(app.run()), key), tab
-    app.session_state["inspect-tab"] = inspect_view.RANKED
+    app.session_state["inspect-tab"] = inspected.RANKED
     missing = [each for each in checked(app.run()).caption if "image_not_supported" in each.value]
-    assert len(missing) == inspect_view.SHOWN + 4, "worst and best, whose files are gone"
-    app.session_state["inspect-tab"] = inspect_view.NETWORK
+    assert len(missing) == inspected.SHOWN + 4, "worst and best, whose files are gone"
+    app.session_state["inspect-tab"] = inspected.NETWORK
     assert len(checked(app.run()).info) == 1, "there are no weights yet"
     app.select_slider[0].set_value(2)
     assert [each for each in checked(app.run()).caption if numbers(each.value)[::2] == [30, 2]]

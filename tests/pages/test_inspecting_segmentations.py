@@ -7,9 +7,11 @@ import pytest
 from core.experiments import find_experiment
 from core.inference.scores import kept_scores, score
 from core.runs.run import Run
-from core.runs.store import RunStore
-from core.ui import inspect_view, mask_view, study_view
-from core.ui.network_view import LATENCY
+from core.runs.store.run_store import RunStore
+from core.ui.views.compare import studies
+from core.ui.views.inspect import masks
+from core.ui.views.inspect import run as inspected
+from core.ui.views.inspect.network import LATENCY
 from tests.inference.trained_runs import record_trained
 from tests.pages.opened_pages import cells, checked, has, numbers, open_page, parameter, press, shown, texts
 from tests.synthetic_sets import SyntheticSets
@@ -46,14 +48,14 @@ def test_a_segmentation_is_inspected_from_its_worst_picture_on(
     order = sorted(range(len(scored.names)), key=lambda each: scored.rows[each]["dice"])
     app = open_page("inspect", run=run.short_id)
     assert not has(app, "score-now")
-    choice = app.selectbox(key=f"{mask_view.PICTURE}-{run.id}-val")
+    choice = app.selectbox(key=f"{masks.PICTURE}-{run.id}-val")
     assert [each.partition(" ")[0] for each in choice.options] == [scored.names[each] for each in order]
     worst, best = scored.names[order[0]], scored.names[order[-1]]
     assert choice.value == worst
     assert parameter(app, "picture") == [worst]
-    press(app, f"{mask_view.PICTURE}-{run.id}-val-{best}")
-    assert app.selectbox(key=f"{mask_view.PICTURE}-{run.id}-val").value == best
-    checked(app.toggle(key=mask_view.LOOKS).set_value(True).run())
+    press(app, f"{masks.PICTURE}-{run.id}-val-{best}")
+    assert app.selectbox(key=f"{masks.PICTURE}-{run.id}-val").value == best
+    checked(app.toggle(key=masks.LOOKS).set_value(True).run())
     assert "`bottleneck`" in texts(app), "the layer that was asked"
 
 
@@ -65,7 +67,7 @@ def test_classes_are_offered_from_the_one_that_a_picture_is_worst_in(
     scored = score(store, run, "val")
     name = scored.names[0]
     app = open_page("inspect", run=run.short_id, picture=name)
-    choice = app.selectbox(key=f"{mask_view.CLASS}-{run.id}")
+    choice = app.selectbox(key=f"{masks.CLASS}-{run.id}")
     known = {key.removeprefix("iou_"): each for key, each in scored.rows[0].items() if key.startswith("iou_")}
     said = [each.partition(" · ")[0] for each in choice.options]
     assert said[: len(known)] == sorted(known, key=known.__getitem__)
@@ -89,7 +91,7 @@ def test_two_segmentations_are_compared_over_the_same_picture(
             for arm in ("unet", "resnet34-unet")]  # fmt: skip
     rows = {run.id: score(store, run, "val") for run in runs}
     app = open_page(
-        "compare", session={"sides-tab": study_view.DISAGREEMENTS}, runs=",".join(each.short_id for each in runs)
+        "compare", session={"sides-tab": studies.DISAGREEMENTS}, runs=",".join(each.short_id for each in runs)
     )
     key = f"differ-picture-{runs[0].id}-{runs[1].id}-val"
     dice = [[row["dice"] for row in rows[run.id].rows] for run in runs]
@@ -119,10 +121,10 @@ def test_every_run_shows_its_network_part_by_part_and_is_timed(
     slug: str,
     part: str,
 ) -> None:
-    monkeypatch.setattr("core.ui.network_view.SECONDS", 0.01)
+    monkeypatch.setattr("core.ui.views.inspect.network.SECONDS", 0.01)
     run = trained(store, tmp_path / "data", slug, synthetic_sets)
     store.add_facts(run.id, {"latency": "12.34", "latency_measured": "Median of 5 passes."})
-    app = open_page("inspect", session={"inspect-tab": inspect_view.NETWORK}, run=run.short_id)
+    app = open_page("inspect", session={"inspect-tab": inspected.NETWORK}, run=run.short_id)
     assert part in cells(app)
     parameters, flops = (app.dataframe[0].value.iloc[:, place] for place in (3, 6))
     assert flops.sum() == pytest.approx(1), "shares of the work"

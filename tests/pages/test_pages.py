@@ -20,17 +20,17 @@ from core.runs.queue import queued
 from core.runs.run import FAILED, Progress
 from core.runs.settings import Settings, read_settings
 from core.runs.storage import measure_disk
-from core.runs.store import RunStore
-from core.ui import train_start
-from core.ui.choice import Choice
-from core.ui.curves import draw_steps
-from core.ui.histories import Histories
-from core.ui.knob_form import knob_key
-from core.ui.run_actions import BUTTONS
-from core.ui.run_table import ALL, VIEW
-from core.ui.run_view import MACHINE
-from core.ui.train_form import FOLDER, OWN, RECIPE, SOURCE
-from core.ui.wording import say_data
+from core.runs.store.run_store import RunStore
+from core.ui.components.figures import draw_steps
+from core.ui.components.histories import Histories
+from core.ui.shared.formatting import say_data
+from core.ui.views.runs.actions import BUTTONS
+from core.ui.views.runs.run import MACHINE
+from core.ui.views.runs.table import ALL, VIEW
+from core.ui.views.train import start
+from core.ui.views.train.choice import Choice
+from core.ui.views.train.form import FOLDER, OWN, RECIPE, SOURCE
+from core.ui.views.train.settings_form import knob_key
 from tests.pages.opened_pages import (
     buttons,
     cells,
@@ -206,7 +206,7 @@ def test_start_launches_and_leads_to_the_run(store: RunStore, monkeypatch: pytes
 def test_one_press_starts_runs_with_further_seeds(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.runs.queue.ProcessExecutor.start", lambda *_: None)
     app = open_page("train", experiment="vessels", recipe="quick", seed="4")
-    app.number_input(key=train_start.COUNT).set_value(3)
+    app.number_input(key=start.COUNT).set_value(3)
     checked(app.run())
     assert "--seed 6" in app.code[0].value
     assert numbers(app.button(key=START).label) == [3]
@@ -238,7 +238,7 @@ def test_a_start_that_was_broken_off_leads_to_its_run_when_the_page_is_drawn_aga
 
 
 def test_check_says_what_is_missing() -> None:
-    config, said = train_start.check(Choice("vessels", "unet-small", "quick", data=""))
+    config, said = start.check(Choice("vessels", "unet-small", "quick", data=""))
     assert config is None
     assert find_experiment("vessels").data_help in said
 

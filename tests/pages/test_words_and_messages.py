@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from core.cli import main
-from core.runs.store import RunStore
-from core.ui.ownership import OWN
-from core.ui.study_view import note_all_own
+from core.runs.store.run_store import RunStore
+from core.ui.views.compare.studies import note_all_own
+from core.ui.views.ownership import OWN
 from tests.pages.opened_pages import open_page, press, record
 
 pytestmark = pytest.mark.filterwarnings("default")  # of Streamlit, MLflow and their dependencies, not of ours
@@ -37,7 +37,7 @@ def test_deleting_a_run_says_so_and_a_link_to_it_says_what_became_of_it(store: R
 
 def test_what_a_study_starts_belongs_to_who_started_it(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, set[str]] = {}
-    monkeypatch.setattr("core.ui.ownership.st.session_state", kept)
+    monkeypatch.setattr("core.ui.views.ownership.st.session_state", kept)
     before, new = record(store), record(store)
     note_all_own([before, new], {before.id})
     assert kept[OWN] == {new.id}

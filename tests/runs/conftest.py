@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.synthetic_sets import SyntheticSets
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.runs.fork_client import fork_worker, warm_up, worker_environment
-from core.runs.liveness import is_alive
+from core.runs.process.fork_client import fork_worker, warm_up, worker_environment
+from core.runs.process.liveness import is_alive
 
 
 def begin(words: Sequence[str], output: Path, note: Path, **environment: str) -> dict[str, Any]:

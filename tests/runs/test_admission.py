@@ -18,7 +18,7 @@ from core.runs.control import extend, resume
 from core.runs.launcher import launch, launch_all
 from core.runs.queue import dispatch
 from core.runs.run import FINISHED, KILLED
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.study import launch_study, plan, studies
 from core.studies.templates import find_template
 from tests.runs.test_queue import CONFIG, CountingExecutor

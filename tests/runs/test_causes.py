@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from core.runs.causes import exit_path, say_cause, say_failure
+from core.runs.process.causes import exit_path, say_cause, say_failure
 from core.runs.recorder import StoreRecorder
 from core.runs.run import FAILED, Progress
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.runs.test_queue import CONFIG
 
 

@@ -13,8 +13,8 @@ from core.runs import estimate as estimate_module
 from core.runs.estimate import estimate
 from core.runs.launcher import launch, wait
 from core.runs.run import FINISHED
-from core.runs.store import RunStore
-from core.ui.train_start import say_estimate
+from core.runs.store.run_store import RunStore
+from core.ui.views.train.start import say_estimate
 from tests.runs.test_worker import TINY
 from tests.synthetic_sets import SyntheticSets
 

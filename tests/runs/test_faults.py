@@ -25,11 +25,11 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.control import resume
 from core.runs.launcher import launch
+from core.runs.process.worker import work
 from core.runs.queue import dispatch
 from core.runs.run import FAILED, FINISHED, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.runs.training import train  # noqa: F401 - else work() spends seconds on importing it, with the disk full
-from core.runs.worker import work
 from tests.runs.test_worker import PATIENCE, start, until
 from tests.synthetic_sets import SyntheticSets
 

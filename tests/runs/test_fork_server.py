@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from core.paths import PROJECT
-from core.runs import fork_client
-from core.runs.fork_client import fork_worker, warm_up, worker_environment
 from core.runs.launcher import wait
+from core.runs.process import fork_client
+from core.runs.process.fork_client import fork_worker, warm_up, worker_environment
 from core.runs.run import FAILED, FINISHED, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.runs.test_worker import PATIENCE, start, until
 
 pytestmark = [pytest.mark.xdist_group("fork server"), pytest.mark.slow]
@@ -62,7 +62,7 @@ def test_a_forked_worker_leads_a_session_of_its_own_and_outlives_its_server_and_
     worker = worker_of(store, run)
     server = worker.parent()
     assert server is not None
-    assert "core.runs.fork_server" in server.cmdline()
+    assert "core.runs.process.fork_server" in server.cmdline()
     assert os.getsid(worker.pid) == os.getpgid(worker.pid) == worker.pid
     assert f"-m core work {run.id}" in " ".join(worker.cmdline())
     assert store.log_path(run.id).read_text().count("attempt: 1\n") == 1
@@ -78,7 +78,7 @@ def test_a_forked_worker_leads_a_session_of_its_own_and_outlives_its_server_and_
     dead = until(store, again.id, lambda each: each.is_final, seconds=15)
     assert (dead.status, dead.state) == (FAILED, "lost")
     last = start(store, drive, epochs=1)
-    assert "core.runs.fork_server" in psutil.Process(last.worker["pid"]).parent().cmdline()
+    assert "core.runs.process.fork_server" in psutil.Process(last.worker["pid"]).parent().cmdline()
     assert wait(store, last.id).status == FINISHED
 
 
@@ -88,7 +88,7 @@ def test_a_forked_run_and_one_that_imported_everything_itself_have_the_same_numb
     forked = wait(store, start(store, drive, **SAME).id)
     monkeypatch.setenv("FOVEA_FORK_MINUTES", "0")
     plain = start(store, drive, **SAME)
-    assert "core.runs.fork_server" not in " ".join(psutil.Process(plain.worker["pid"]).cmdline())
+    assert "core.runs.process.fork_server" not in " ".join(psutil.Process(plain.worker["pid"]).cmdline())
     plain = wait(store, plain.id)
     assert forked.status == plain.status == FINISHED
     assert forked.best == plain.best
@@ -197,9 +197,9 @@ def test_a_folder_that_will_not_do_means_a_start_without(
 def test_what_is_imported_beforehand_computes_nothing_and_whoever_imports_it_finds_the_same_server() -> None:
     program = """
 import os, sys, threading
-from core.runs.fork_client import socket_name, worker_environment
+from core.runs.process.fork_client import socket_name, worker_environment
 before = socket_name(worker_environment())
-from core.runs.fork_server import preload
+from core.runs.process.fork_server import preload
 preload()
 import torch
 assert socket_name(worker_environment()) == before, "imports changed the environment"

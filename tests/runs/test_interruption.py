@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 from torch import equal
 
 from core.experiments import find_experiment
-from core.runs.causes import last_words
 from core.runs.control import extend, kill, resume
 from core.runs.launcher import launch, wait
-from core.runs.liveness import is_alive
+from core.runs.process.causes import last_words
+from core.runs.process.liveness import is_alive
 from core.runs.run import FAILED, FINISHED, KILLED, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.runs.test_worker import PATIENCE, start, until
 from tests.synthetic_sets import SyntheticSets
 

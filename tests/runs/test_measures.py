@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.data.labelled import PreparedPicture
+from core.data.torch_datasets.labelled import PreparedPicture
 from core.engine.device import Compute
 from core.experiments import find_experiment
 from core.models.summary import count_flops
@@ -22,7 +22,7 @@ from core.runs.measures import (
     picture_of,
     say_milliseconds,
 )
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.costs import costs_of
 from tests.synthetic_sets import SyntheticSets
 

@@ -12,11 +12,11 @@ from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.control import erase_deleted, resume
 from core.runs.launcher import launch
-from core.runs.liveness import this_process
+from core.runs.process.liveness import this_process
 from core.runs.queue import dispatch, keep_dispatching, move, place_of, queued
 from core.runs.run import FAILED, FINISHED, KILLED, SCHEDULED, Progress
 from core.runs.settings import Settings, write_settings
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.runs.test_worker import TINY, until
 from tests.synthetic_sets import SyntheticSets
 

@@ -12,7 +12,7 @@ from core.experiments import find_experiment
 from core.runs import recorder as recorder_module
 from core.runs.recorder import StoreRecorder
 from core.runs.run import KILLED, Orders, Progress
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 SLOW, BEAT, ACT = 0.15, 0.5, 0.4
 """Seconds that this store takes for a folder, between heartbeats, and for what is sent between them: all three are a

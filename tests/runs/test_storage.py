@@ -9,13 +9,13 @@ from core.cli import main
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.paths import data_folder, home, logs_folder, tried_folder
-from core.runs import slots
 from core.runs.control import extend, resume
+from core.runs.process import slots
+from core.runs.process.slots import allowed_slots, slot_count, use_gpu_of
 from core.runs.run import FINISHED, KILLED, Run
 from core.runs.settings import Settings, read_settings, write_settings
-from core.runs.slots import allowed_slots, slot_count, use_gpu_of
 from core.runs.storage import DAY, clean, measure_disk, removable
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 
 CONFIG = find_experiment("vessels").config(recipe="quick").as_values()
 KIB = 1024

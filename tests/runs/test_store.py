@@ -11,10 +11,10 @@ import pytest
 
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.runs import store as store_module
-from core.runs.liveness import identify, this_process
+from core.runs.process.liveness import identify, this_process
 from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Progress
-from core.runs.store import RunStore
+from core.runs.store import run_store as store_module
+from core.runs.store.run_store import RunStore
 from tests.runs.processes import await_end, begin
 
 CONFIG = find_experiment("vessels").config(recipe="quick").as_values()

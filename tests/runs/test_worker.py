@@ -11,11 +11,11 @@ import pytest
 from core.cli import main
 from core.engine.checkpoint import load_card
 from core.experiments import find_experiment
-from core.runs.causes import last_words
 from core.runs.launcher import launch, wait
+from core.runs.process.causes import last_words
 from core.runs.queue import place_of
 from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from tests.runs.processes import await_end, begin
 
 TINY = {"epochs": 2, "patch": 32, "patches": 2, "batch_size": 2, "validation": 0.4, "precision": "fp32",

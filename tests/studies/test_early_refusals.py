@@ -12,7 +12,7 @@ from core.experiments import catalogue, find_experiment
 from core.inference.evaluation import score_split
 from core.runs.launcher import launch
 from core.runs.run import FINISHED
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.study import extend_study, launch_study, plan
 from core.studies.templates import templates
 from tests.pages.opened_pages import open_page

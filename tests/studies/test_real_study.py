@@ -9,7 +9,7 @@ import pytest
 
 from core.cli import main
 from core.experiments import find_experiment
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.study import launch_study, open_study
 from tests.runs.test_worker import TINY
 from tests.synthetic_sets import SyntheticSets

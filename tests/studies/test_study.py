@@ -15,7 +15,7 @@ from core.experiments import find_experiment
 from core.inference.scores import kept_scores
 from core.runs.requirements import find_same
 from core.runs.run import FAILED, FINISHED, KILLED, Run
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.studies.band import band
 from core.studies.comparison import Rows
 from core.studies.conclusion import conclude

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.config import RunConfig
-from core.data.whole_pictures import prepare_example
+from core.data.torch_datasets.whole_images import prepare_example
 from core.engine.device import Compute
 from core.engine.stepper import Stepper
 from core.engine.task import Batch

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.data.labelled import LabelledPicture
+from core.data.torch_datasets.labelled import LabelledPicture
 from core.engine.task import Batch
 from core.metrics.boundary import count_boundary
 from core.tasks.segmentation import FALSE_ALARM, HIT, MISS, SegmentationTask

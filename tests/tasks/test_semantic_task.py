@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from core.data.landcover import CLASSES, COLOURS, UNKNOWN, render_labels
-from core.data.landcover_pictures import LandcoverPicture
+from core.data.layouts.landcover import CLASSES, COLOURS, UNKNOWN, render_labels
+from core.data.torch_datasets.landcover import LandcoverPicture
 from core.engine.task import Batch
 from core.tasks import semantic
 from core.tasks.semantic import SemanticTask, labelled_cross_entropy

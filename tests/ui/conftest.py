@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import gradio as gr
 import pytest
 
-from core.ui.demos import build_demo
+from core.ui.widgets.app import build_demo
 from tests.number_format import one_number_format  # noqa: F401 - a fixture of every test here
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from core.runs.store import RunStore
+from core.runs.store.run_store import RunStore
 from core.ui.downloads import PLACE as FILES
 from core.ui.downloads import build_downloads, curves_address, log_address, report_address
 from tests.studies.test_study import record

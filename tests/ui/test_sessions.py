@@ -7,8 +7,8 @@ import psutil
 import pytest
 from starlette.testclient import TestClient
 
-from core.ui.demos import build_demo
 from core.ui.server import build_gradio
+from core.ui.widgets.app import build_demo
 
 MIB = 1 << 20
 WARMING = 70

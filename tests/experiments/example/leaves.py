@@ -13,7 +13,7 @@ from core.experiments.experiment import Arm, Recipe
 if TYPE_CHECKING:
     import numpy as np
 
-    from core.data.raster import Pixels
+    from core.data.transforms.arrays import Pixels
 
 SIDE = 64
 LENGTHS = {"beech": 1.5, "linden": 1.0, "willow": 3.0}
@@ -49,7 +49,7 @@ class Leaves(ClassificationExperiment):
 
     def make_data(self, folder: Path, *, n: int, seed: int = 0) -> None:
         """Draw leaves into a folder for each species."""
-        from core.data.class_folders import write_class_folders
+        from core.data.synthetic.class_folders import write_class_folders
 
         write_class_folders(folder, draw_leaf, tuple(LENGTHS), n=n, seed=seed)
 

@@ -1,0 +1,1 @@
+"""Synthetic satellite tiles: a landscape, and what covers its ground. Begin with `make.py`."""

@@ -1,0 +1,1 @@
+"""Synthetic images of cats and dogs with their masks. Begin with `make.py`."""

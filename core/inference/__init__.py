@@ -1,0 +1,1 @@
+"""Trained checkpoints at work: predictions, explanations, evaluation, export. Begin with `predictors/predictor.py`."""

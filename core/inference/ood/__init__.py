@@ -1,0 +1,4 @@
+"""Out-of-distribution warning.
+
+Whether an image is of the kind that a checkpoint was trained on. Begin with `detector.py`.
+"""

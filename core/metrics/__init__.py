@@ -1,0 +1,1 @@
+"""Scores accumulated over a whole split, with a row for each image, because verdicts need those."""

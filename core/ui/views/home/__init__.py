@@ -1,0 +1,1 @@
+"""The Home page: cards of the experiments, first questions, and what trains now."""

@@ -1,0 +1,1 @@
+"""The Inspect page: one run looked at closely. Begin with `run.py`."""
