@@ -1,8 +1,10 @@
 import ast
 import gc
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,15 +53,15 @@ def _imported(tree: ast.AST, module: str) -> Iterator[str]:
                 parents = module.split(".")[: -node.level]
                 base = ".".join([*parents, base] if base else parents)
             yield base
-            if base == "core":
-                yield from (f"core.{each.name}" for each in node.names)
+            yield from (f"{base}.{each.name}" for each in node.names)  # of which some are modules
 
 
 def _offences(source: str, module: str) -> list[str]:
     """Return the imports of a module of ``core`` that do not go one way."""
     own = _layer(module)
     targets = [_layer(name) for name in _imported(_parse(source), module) if name.split(".")[0] == "core"]
-    return [target for target in targets if target and target != own and RANK.get(target, 99) >= RANK[own]]
+    wrong = [each for each in targets if each and each != own and RANK.get(each, 99) >= RANK[own]]
+    return list(dict.fromkeys(wrong))
 
 
 def _parse(source: str) -> ast.Module:
@@ -157,6 +159,71 @@ def test_no_file_is_a_drawer_for_everything() -> None:
 def test_no_file_is_longer_than_400_lines() -> None:
     long = {_place(path): _length(path) for path in CORE + PAGES + TOP if _length(path) > 400}
     assert long == {}
+
+
+def test_no_folder_holds_more_than_25_modules() -> None:
+    folders = {path.parent for path in CORE}
+    full = {_place(each): count for each in folders if (count := len(list(each.glob("*.py")))) > 25}
+    assert full == {}
+
+
+def test_every_folder_says_what_lives_in_it() -> None:
+    for folder in {path.parent for path in CORE}:
+        assert ast.get_docstring(_parsed(folder / "__init__.py")), _place(folder)
+
+
+def _drawn_folders() -> set[str]:
+    """Return the folders of ``core`` that the tree in the document on architecture draws, by their indentation."""
+    tree = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8").partition("```text\n")[2].partition("```")[0]
+    above: list[str] = []
+    drawn = set()
+    for line in tree.splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        above[depth:] = [name.rstrip("/")]
+        if name.endswith("/"):
+            drawn.add("/".join(above))
+    return {each for each in drawn if each.split("/")[0] == "core"}
+
+
+def test_the_tree_in_the_document_is_the_one_that_is_there() -> None:
+    assert _drawn_folders() == {_place(path.parent) for path in CORE}
+
+
+def test_what_the_document_on_architecture_names_is_there() -> None:
+    text = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:core|pages|tests|docs|assets)/[\w/.*]*)`", text)
+    assert len(named) > 30
+    assert [each for each in named if not list(PROJECT.glob(each.rstrip("/")))] == []
+
+
+@pytest.mark.parametrize(
+    ("room", "other"), [("widgets", "streamlit"), ("views", "gradio"), ("shared", "streamlit|gradio")]
+)
+def test_the_toolkits_do_not_mix(room: str, other: str) -> None:
+    """Nor by way of a module beside: widgets import no views and no components, which are Streamlit's."""
+    foreign = {"widgets": {"views", "components"}, "views": {"widgets"}, "shared": {"widgets", "views", "components"}}[
+        room
+    ]
+    for path in (PROJECT / "core/ui" / room).rglob("*.py"):
+        imported = set(_imported(_parsed(path), _module(path)))
+        assert not {name.split(".")[0] for name in imported} & set(other.split("|")), _place(path)
+        assert not {name.split(".")[2] for name in imported if name.startswith("core.ui.")} & foreign, _place(path)
+
+
+class _WithoutTypes(ast.NodeTransformer):
+    """Takes out what is imported for type checkers alone: an experiment and its setup name each other's types."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    names = {_module(path) for path in CORE}
+    imports = {}
+    for path in CORE:
+        module, tree = _module(path), _WithoutTypes().visit(_parsed(path))
+        imports[module] = names & set(_imported(tree, module)) - {module}
+    tuple(TopologicalSorter(imports).static_order())  # a cycle raises CycleError, which names it
 
 
 def test_the_map_of_the_layers_names_every_folder() -> None:

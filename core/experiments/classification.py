@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from core.data.layouts.classes import ClassifiedItem, ClassifiedSet
+    from core.data.layouts.classes import ClassifiedSet
+    from core.data.layouts.found_classes import ClassifiedItem
     from core.data.torch_datasets.classification import Normalisation
     from core.data.torch_datasets.decoded import Framing, PictureStack
     from core.data.torch_datasets.labelled import PreparedPicture

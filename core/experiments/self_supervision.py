@@ -14,7 +14,7 @@ from core.experiments.setup import Say, say_nothing
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.layouts.classes import ClassifiedItem
+    from core.data.layouts.found_classes import ClassifiedItem
     from core.data.torch_datasets.classification import ValidationBatches
     from core.data.torch_datasets.decoded import PictureStack
     from core.data.torch_datasets.neighbours import NeighbourBatches

@@ -2,20 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from core.data.groups.duplicates import find_identical, join_groups
 from core.data.groups.patients import find_name_groups, say_torn
-from core.data.layouts.found_classes import FoundClasses
-
-if TYPE_CHECKING:
-    from core.data.layouts.classes import ClassifiedItem
+from core.data.layouts.found_classes import ClassifiedItem, FoundClasses
 
 COMPARED = 20_000
 """Sets of more files are not searched for identical ones: each may have to be opened."""
 
 GroupOf = Callable[[str], str]
-Splits = dict[str, "list[ClassifiedItem]"]
+Splits = dict[str, list[ClassifiedItem]]
 
 
 def group_patients(found: FoundClasses, items: Splits, group_of: GroupOf | None) -> tuple[Splits, tuple[str, ...]]:
@@ -42,7 +38,7 @@ def group_patients(found: FoundClasses, items: Splits, group_of: GroupOf | None)
     return joined, (how, *say_torn(by_split, persons))
 
 
-def _are_classes(groups: dict[str, str], rows: list["ClassifiedItem"]) -> bool:
+def _are_classes(groups: dict[str, str], rows: list[ClassifiedItem]) -> bool:
     """Say whether what names tell is each picture's class, as in folders ``person1/`` of faces, or ``3_017.png``."""
     of_label: dict[int, set[str]] = {}
     for row in rows:

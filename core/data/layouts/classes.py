@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,37 +13,15 @@ from numpy.typing import NDArray
 from core.data.dataset import DatasetSpec, hold_back, take_share
 from core.data.groups.class_groups import GroupOf, group_patients, join_identical
 from core.data.image_io.headers import say_own_ranges, say_unreadable
-from core.data.layouts.class_layouts import SINGLE, FoundClasses, FoundPicture, find_classes, say_seen
+from core.data.layouts.class_layouts import find_classes, say_seen
 from core.data.layouts.class_names import name_classes, plain_class, say_list, say_lone_classes
+from core.data.layouts.found_classes import SINGLE, ClassifiedItem, FoundClasses, FoundPicture
 from core.errors import UserError
 
 TEST_PART = 1 / 5
 """Set aside for testing where a set has no test split; of arrays a sixth, and another sixth for validation."""
 SYSTEM_PLACES = (("proc",), ("sys",), ("dev",))
 """Folders that hold no files of anybody, and no end of them."""
-
-
-@dataclass(frozen=True)
-class ClassifiedItem:
-    """One picture and its class.
-
-    Attributes:
-        name: Path below the data set's folder; of a row of an array with its number: ``normal.npy[3]``.
-        group: The patient, where the file name tells; else the name. Identical files have one group.
-        image: The picture's file.
-        label: Position of its class; None where nobody told.
-        index: Row of the file, where that is a NumPy array.
-    """
-
-    name: str
-    group: str
-    image: Path
-    label: int | None
-    index: int | None = None
-
-    def files(self) -> Iterator[Path]:
-        """Yield the one file."""
-        yield self.image
 
 
 @dataclass(frozen=True)

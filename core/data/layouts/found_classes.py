@@ -1,6 +1,6 @@
 """What a layout of pictures with class labels holds, whichever it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,3 +46,26 @@ class FoundClasses:
     def words(self) -> set[str]:
         """Return all words that tell classes."""
         return {each.word for pictures in self.splits.values() for each in pictures if each.word is not None}
+
+
+@dataclass(frozen=True)
+class ClassifiedItem:
+    """One picture and its class.
+
+    Attributes:
+        name: Path below the data set's folder; of a row of an array with its number: ``normal.npy[3]``.
+        group: The patient, where the file name tells; else the name. Identical files have one group.
+        image: The picture's file.
+        label: Position of its class; None where nobody told.
+        index: Row of the file, where that is a NumPy array.
+    """
+
+    name: str
+    group: str
+    image: Path
+    label: int | None
+    index: int | None = None
+
+    def files(self) -> Iterator[Path]:
+        """Yield the one file."""
+        yield self.image

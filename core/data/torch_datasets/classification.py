@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from core.data.image_io.npy import read_row
 from core.data.image_io.reader import DATASET_LIMITS, read_picture
-from core.data.layouts.classes import ClassifiedItem, labels_of
+from core.data.layouts.classes import labels_of
+from core.data.layouts.found_classes import ClassifiedItem
 from core.data.loaders import EpochSampler
 from core.data.torch_datasets.decoded import PictureStack
 from core.data.transforms.arrays import Pixels

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from core.data.layouts.classes import ClassifiedItem, ClassifiedSet
+from core.data.layouts.classes import ClassifiedSet
+from core.data.layouts.found_classes import ClassifiedItem
 from core.data.torch_datasets.classification import Normalisation, load_pixels
 from core.data.torch_datasets.decoded import Framing, PicturesOnDemand
 from core.engine.pretrained import find_weights, load_weights_into

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from core.data.layouts.classes import (
-    ClassifiedItem,
     ClassifiedSet,
     hold_back_by_class,
     labels_of,
     open_classified,
     train_and_validation_by_class,
 )
+from core.data.layouts.found_classes import ClassifiedItem
 from core.paths import PROJECT
 from tests.data.layouts.labelled_folders import write_class_folders, write_defects, write_picture, write_table
 from tests.data.layouts.sentences import assert_names, refuses

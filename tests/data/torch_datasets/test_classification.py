@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader, default_collate
 from torchvision.transforms import v2
 
 from core.data.image_io.formats.source import cut_short
-from core.data.layouts.classes import ClassifiedItem, labels_of, open_classified
+from core.data.layouts.classes import labels_of, open_classified
+from core.data.layouts.found_classes import ClassifiedItem
 from core.data.loaders import EpochSampler
 from core.data.torch_datasets.classification import (
     ClassifiedDataset,
