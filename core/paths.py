@@ -1,11 +1,8 @@
 """Where things live on disk: the project itself, and the one folder that holds everything users record."""
 
-import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import UserError, shorten
@@ -63,11 +60,3 @@ def nameless_folder() -> Path:
 def checkpoints_folder() -> Path:
     """Return the folder of the trained weights that ship with the project."""
     return PROJECT / "checkpoints"
-
-
-@contextmanager
-def locked_file(path: Path) -> Iterator[None]:
-    """Hold a lock between processes; the operating system gives it back however the holder ends."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

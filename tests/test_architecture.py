@@ -12,8 +12,8 @@ import pytest
 from core.paths import PROJECT
 
 LAYERS = (
-    ("errors",), ("paths", "files"), ("public",), ("config",), ("models", "metrics"), ("data", "engine"), ("tasks",),
-    ("experiments",), ("runs",), ("studies", "inference"), ("ui",),
+    ("errors", "platforms"), ("paths", "files"), ("public",), ("config",), ("models", "metrics"), ("data", "engine"),
+    ("tasks",), ("experiments",), ("runs",), ("studies", "inference"), ("ui",),
 )  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FREE = {
@@ -120,6 +120,14 @@ def test_an_import_that_goes_the_wrong_way_is_seen(module: str, source: str, fou
 def test_only_ui_knows_the_page_servers(path: Path) -> None:
     if not _place(path).startswith("core/ui/") and _place(path) not in FREE:
         assert not _external(path) & PAGE_SERVERS
+
+
+def test_one_module_knows_what_systems_do_differently() -> None:
+    for path in [each for each in CORE if _place(each) != "core/platforms.py"]:
+        tree = _parsed(path)
+        named = {each.attr for each in ast.walk(tree) if isinstance(each, ast.Attribute)}
+        assert not {name.split(".")[0] for name in _imported(tree, _module(path))} & {"fcntl", "resource"}, _place(path)
+        assert not named & {"killpg", "SIGKILL", "getrusage"}, _place(path)
 
 
 def test_only_the_stepper_goes_backward() -> None:

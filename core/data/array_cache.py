@@ -5,7 +5,6 @@ it is whole and on the disk, so that a half-written one is never used. A process
 on its file for as long as the mapping lives, and an array that anyone holds is never removed.
 """
 
-import fcntl
 import hashlib
 import json
 import math
@@ -21,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from core.paths import home, locked_file
+from core.paths import home
+from core.platforms import locked_file, mark_as_read, remove_unread, tried_lock
 
 FORMAT = 2
 """Goes into every key; a change in how arrays are computed or stored that no caller's key shows raises it."""
@@ -118,7 +118,7 @@ class ArrayFolder:
                 turn.enter_context(locked_file(lock))
             except OSError:
                 return None
-            turn.callback(lock.unlink, missing_ok=True)
+            turn.callback(_remove_lock, lock)
             found = _map(path, shape, form)  # another process may have made it while this one waited
             if found is not None:
                 return found
@@ -132,7 +132,9 @@ class ArrayFolder:
         """Remove every array that no process is using; return how many bytes that freed."""
         freed = sum(size for path, size, _ in self._files() if _remove_unused(path))
         for lock in self.folder.glob(f"*{LOCK}"):
-            _remove_unused(lock)
+            with suppress(OSError), tried_lock(lock) as ours:
+                if ours:
+                    _remove_lock(lock)
         return freed
 
     def make_room(self, needed: int) -> bool:
@@ -167,21 +169,24 @@ class ArrayFolder:
         """Compute an array into its file; return False where the disk does not take it."""
         size = math.prod(shape) * form.itemsize
         try:
+            for left in self.folder.glob(f"{path.stem}.*{PART}"):
+                left.unlink(missing_ok=True)  # whoever wrote it is gone: its lock is held here
             if not self.make_room(size):
                 return False
-            number, name = tempfile.mkstemp(PART, dir=self.folder)
+            number, name = tempfile.mkstemp(PART, f"{path.stem}.", self.folder)
         except OSError:
             return False
         part = Path(name)
         try:
             with os.fdopen(number, "wb", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)  # while it is held, nobody takes the part for a dead process's
-                if not _announced(file.fileno(), size):
+                if not _done(os.ftruncate, file.fileno(), size):  # so that others count it before it is written
                     return False
                 for _, batch in _checked(compute(), shape, form, progress):
                     if not _written(file.fileno(), batch):
                         return False
-                return _completed(file.fileno(), part, path)
+                if not _done(os.fsync, file.fileno()):
+                    return False
+            return _done(part.replace, path)  # after it was closed: Windows renames no open file
         finally:
             part.unlink(missing_ok=True)
 
@@ -195,7 +200,7 @@ def _map(path: Path, shape: tuple[int, ...], form: np.dtype[Any]) -> "np.memmap[
     """Map an array's file and mark it as used now; None where there is none, none of this size, or none to be read."""
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)  # the mapping keeps a duplicate of the open file, and with it the lock
+            mark_as_read(file)
             status = os.fstat(file.fileno())
             if not status.st_nlink or status.st_size != math.prod(shape) * form.itemsize:
                 return None
@@ -226,10 +231,10 @@ def _checked(
         raise ValueError(f"{done} rows were computed of an array of {shape[0]}")
 
 
-def _announced(file: int, size: int) -> bool:
-    """Give a part its final size, so that others count it before it is written; return False where that is refused."""
+def _done(change: Callable[..., object], *of: object) -> bool:
+    """Make a change on the disk; return False where that is refused."""
     try:
-        os.ftruncate(file, size)
+        change(*of)
     except OSError:
         return False
     return True
@@ -246,24 +251,22 @@ def _written(file: int, batch: AnyArray) -> bool:
     return True
 
 
-def _completed(file: int, part: Path, path: Path) -> bool:
-    """Bring a part to the disk and give it its name; return False where the disk refuses."""
-    try:
-        os.fsync(file)
-        part.replace(path)
-    except OSError:
-        return False
-    return True
-
-
 def _remove_unused(path: Path) -> bool:
-    """Remove a file unless a process holds a lock on it; return whether it is gone."""
+    """Remove an array that nobody maps, or a part that nobody writes; return whether it is gone."""
+    if path.suffix == WHOLE:
+        return remove_unread(path)
+    lock = path.with_name(path.name.partition(".")[0] + LOCK)  # held by whoever writes it
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-    except FileNotFoundError:
-        return True
-    except OSError:  # held, or not ours to remove
+        with tried_lock(lock) as ours:
+            if ours:
+                path.unlink(missing_ok=True)
+                _remove_lock(lock)
+            return ours
+    except OSError:  # not ours to remove
         return False
-    return True
+
+
+def _remove_lock(lock: Path) -> None:
+    """Remove the file of a lock that is held here, where the system removes open files."""
+    with suppress(OSError):
+        lock.unlink(missing_ok=True)

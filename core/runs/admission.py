@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.paths import home, locked_file
+from core.paths import home
+from core.platforms import locked_file
 from core.public import refuse_another
 from core.runs.store.run_store import RunStore
 

@@ -1,8 +1,6 @@
 """What people do to runs: kill, resume, prolong, delete, bring back, erase. Each works from a page and a command."""
 
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from dataclasses import replace
 
 from core.errors import UserError
 from core.experiments import find_experiment
+from core.platforms import kill_process
 from core.public import refuse_keeper_task, refuse_training
 from core.runs.admission import admission, refuse_more
 from core.runs.process.causes import exit_path
@@ -36,8 +35,7 @@ def kill(store: RunStore, run_id: str) -> Run:
         raise UserError(f"Run {run.short_id} is trained on {host}; kill it there, or stop it from here.")
     run = store.mark_killed(run.id)
     if not run.is_final and is_alive(run.worker, unknown=False):
-        with suppress(ProcessLookupError):
-            os.killpg(run.worker["pid"], signal.SIGKILL)  # a worker leads a session of its own
+        kill_process(run.worker["pid"])
         deadline = time.monotonic() + GONE_SECONDS
         while is_alive(run.worker, unknown=False) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -1,7 +1,5 @@
 """What a network costs: the work and the time of one picture, and the memory of the process that trains it."""
 
-import resource
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ from core.engine.task import Task
 from core.errors import UserError
 from core.experiments.setup import Setup
 from core.models.summary import count_flops
+from core.platforms import peak_memory
 
 PLAIN_SIDE = 256
 """Of the picture that stands for a user's where training itself sees no pictures."""
@@ -173,5 +172,4 @@ def measure_peak_memory(compute: Compute) -> int:
     """Return the most memory that was in use at once, MiB: the GPU's that torch held, else this process's."""
     if compute.device == "cuda":
         return round(torch.cuda.max_memory_allocated() / 2**20)
-    unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
+    return round(peak_memory() / 2**20)

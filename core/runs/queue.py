@@ -13,7 +13,8 @@ import psutil
 from mlflow.exceptions import MlflowException
 
 from core.errors import UserError
-from core.paths import home, locked_file
+from core.paths import home
+from core.platforms import locked_file
 from core.runs.process.executor import Executor, ProcessExecutor
 from core.runs.process.slots import slot_count
 from core.runs.requirements import needed_run

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
-from core.paths import data_folder, home, locked_file, logs_folder, tried_folder
+from core.paths import data_folder, home, logs_folder, tried_folder
+from core.platforms import locked_file
 from core.runs.run import Run
 from core.runs.settings import Settings
 from core.runs.store.run_store import RunStore

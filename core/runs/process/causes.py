@@ -1,11 +1,11 @@
 """Why a worker is gone: what can be known from outside, in a sentence with what to do."""
 
 import errno
-import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from core.platforms import name_signal, was_killed
 from core.runs.run import Run
 
 SCARCE = 0.06
@@ -41,14 +41,13 @@ def say_cause(run: Run, log: Path) -> str:
     if run.progress.epoch:
         done, again = f"after epoch {run.progress.epoch}", "Resume it to go on from its last checkpoint."
     free = run.usage.get("free_share")
-    killed = code is not None and -code in (signal.SIGKILL, signal.SIGBUS)
-    if free is not None and free < SCARCE and (code is None or killed):
+    if free is not None and free < SCARCE and (code is None or was_killed(code)):
         return (
             f"The worker process died {done}, very likely for want of memory: {100 * free:.0f} % was free at its last "
             f"sign of life. Close other programs or lower batch_size or size. {again}"
         )
     if code is not None and code < 0:
-        return f"The worker process died {done}: it was ended from outside by {signal.Signals(-code).name}. {again}"
+        return f"The worker process died {done}: it was ended from outside by {name_signal(code)}. {again}"
     if code:
         return f"The worker process died {done} with exit status {code}; the log has the details. {again}"
     return f"The worker process died {done} without a word: it was killed, or the machine was restarted. {again}"

@@ -10,6 +10,7 @@ from typing import IO, Any, Protocol
 import psutil
 
 from core.paths import PROJECT
+from core.platforms import DETACHED
 from core.runs.process.causes import exit_path, note_exit
 from core.runs.process.fork_client import fork_worker, warm_up, worker_environment
 from core.runs.process.liveness import identify
@@ -47,7 +48,7 @@ def _start_process(words: list[str], environment: Mapping[str, str], log: IO[byt
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        start_new_session=True,
+        **DETACHED,
     )
     threading.Thread(target=lambda: note_exit(note, process.wait()), daemon=True).start()  # so that no zombie stays
     return identify(psutil.Process(process.pid))

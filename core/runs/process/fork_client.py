@@ -20,7 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from core.paths import PROJECT, locked_file
+from core.paths import PROJECT
+from core.platforms import locked_file
 
 IDLE_MINUTES = 10.0
 """For which the fork server waits for a further run, where ``FOVEA_FORK_MINUTES`` says nothing; 0 does without."""
@@ -66,8 +67,7 @@ def warm_up() -> None:
 
     Where that does not succeed, for want of memory or of a short enough path, workers start without one.
     """
-    folder, minutes = _folder(), minutes_idle()
-    if folder is None or not minutes:
+    if not (minutes := minutes_idle()) or (folder := _folder()) is None:
         return
     environment = worker_environment()
     path = folder / socket_name(environment)
@@ -111,8 +111,7 @@ def fork_worker(
     Returns:
         Identity of the worker's process; None where there is no fork server, or it does not answer.
     """
-    folder = _folder()
-    if folder is None or not minutes_idle():
+    if not minutes_idle() or (folder := _folder()) is None:
         return None
     asked = {"words": list(words), "environment": dict(environment), "note": str(note)}
     with suppress(OSError, ValueError), _connected(folder / socket_name(environment)) as server:

@@ -1,18 +1,17 @@
 """How many runs train at once on this machine.
 
 Two trainings on the same processor cores do not take twice as long but ten times: each waits for the other's threads.
-So a worker takes a slot before it begins. A slot is a locked file: the operating system gives it back however the
-process ends, so a slot can never be held by the dead.
+So a worker takes a slot before it begins. A slot is a locked file: it is given back however the process ends, so a slot
+can never be held by the dead.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from core.paths import home
+from core.platforms import tried_lock
 from core.runs.settings import read_settings
 
 CORES_PER_RUN = 2
@@ -51,20 +50,9 @@ def held_slot() -> Iterator[int | None]:
     """Try to take a slot; yields its number from 0, or None if there was none, and gives it back on leaving."""
     folder = home() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = range(slot_count())
-    taken = next(((each, file) for each in numbers if (file := _locked(folder / str(each)))), None)
-    try:
-        yield taken[0] if taken else None
-    finally:
-        if taken:
-            taken[1].close()
-
-
-def _locked(path: Path) -> IO[bytes] | None:
-    file = path.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
+    for number in range(slot_count()):
+        with tried_lock(folder / str(number)) as taken:
+            if taken:
+                yield number
+                return
+    yield None

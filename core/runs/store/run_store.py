@@ -28,7 +28,8 @@ from mlflow.utils.search_utils import SearchUtils
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import UserError, say_environment
-from core.paths import home, locked_file, logs_folder
+from core.paths import home, logs_folder
+from core.platforms import locked_file
 from core.runs.process.causes import last_words, say_cause, say_killed
 from core.runs.process.liveness import is_alive, this_process
 from core.runs.run import FAILED, FINAL, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.inference.scores import is_being_scored, kept_scores
 from core.paths import PROJECT, logs_folder
+from core.platforms import DETACHED
 from core.runs.run import Run
 from core.runs.store.run_store import RunStore
 from core.ui.shared.formatting import as_text
@@ -64,5 +65,5 @@ def _offer(runs: Sequence[Run], split: str, missing: int, what: str) -> None:
         logs_folder().mkdir(parents=True, exist_ok=True)
         words = [sys.executable, "-m", "core", "compare" if len(runs) > 1 else "evaluate", *key[1:], "--split", split]
         with log.open("wb") as file:
-            _scoring[key] = subprocess.Popen(words, cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)
+            _scoring[key] = subprocess.Popen(words, cwd=PROJECT, stdout=file, stderr=file, **DETACHED)
         st.rerun()  # the page looks again and again from now on
