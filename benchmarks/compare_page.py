@@ -61,8 +61,8 @@ def record(runs: int, points: int) -> list[str]:
         store.start(run.id)
         for start in range(1, points + 1, 1000):
             steps = range(start, min(points, start + 999) + 1)
-            store.log_points(run.id, [("step/loss", (step, 1 / step + seed, time.time())) for step in steps])
-        store.log_points(run.id, [("val/dice", (epoch, 0.1 * epoch, time.time())) for epoch in range(1, 7)])
+            store.metrics.log_points(run.id, [("step/loss", (step, 1 / step + seed, time.time())) for step in steps])
+        store.metrics.log_points(run.id, [("val/dice", (epoch, 0.1 * epoch, time.time())) for epoch in range(1, 7)])
         store.set_best(run.id, 6, {"dice": 0.6})
         store.beat(run.id, Progress(points, points, 6, 6, 0.0, 0))
         store.finish(run.id, FINISHED, "All 6 epochs are done.")

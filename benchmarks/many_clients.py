@@ -68,7 +68,7 @@ def record_model() -> str:
     network = experiment.set_up(config, traits).build_network()
     card = {"experiment": EXPERIMENT, "config": config.as_values(), "traits": traits.as_json()}
     run = store.create(EXPERIMENT, config.as_values())
-    save_checkpoint(store.folder(run.id) / "checkpoint" / "best", {"network": network}, card)
+    save_checkpoint(store.files.folder(run.id) / "checkpoint" / "best", {"network": network}, card)
     store.finish(run.id, FINISHED, "Random weights.")
     return run.id
 

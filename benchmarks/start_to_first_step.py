@@ -30,7 +30,7 @@ def measure(store: RunStore, slug: str) -> tuple[float, float]:
     pressed = time.time()
     run = launch(store, slug, config)
     started = time.time()
-    while not any(key.startswith("step/") for key in store.metric_keys(run.id)):
+    while not any(key.startswith("step/") for key in store.metrics.metric_keys(run.id)):
         if store.get(run.id).is_final:
             sys.exit(f"the run ended: {store.get(run.id).reason}")
         time.sleep(0.02)

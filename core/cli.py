@@ -169,7 +169,7 @@ def train_run(options: argparse.Namespace) -> int:
     store = RunStore()
     run = launch(store, experiment.slug, config)
     done = "queued" if run.status == SCHEDULED and not run.worker else "started"
-    print(f"run {run.id} {done}; log: {store.log_path(run.id)}", file=sys.stderr)
+    print(f"run {run.id} {done}; log: {store.files.log_path(run.id)}", file=sys.stderr)
     if options.wait:
         run = follow(store, run.id)
     if options.json:
@@ -232,7 +232,7 @@ def _find(source: str) -> "tuple[Checkpoint, Run | None]":
 
         store = RunStore()
         named.append(store.get(run_id))
-        return store.fetch(named[0].id, "checkpoint/best")
+        return store.files.fetch(named[0].id, "checkpoint/best")
 
     checkpoint = find_checkpoint(source, run_folder)
     return checkpoint, named[0] if named else None

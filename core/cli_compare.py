@@ -54,10 +54,12 @@ def _add_files(sub: argparse.ArgumentParser) -> None:
 
 def compare_runs(options: argparse.Namespace) -> int:
     """Score the runs on a split, picture by picture, and print what may be claimed."""
+    from core.runs.reaping import reap
     from core.runs.store.run_store import RunStore
     from core.studies.subject import find_subject
 
     store = RunStore()
+    reap(store)
     return _print_conclusion(store, find_subject(store, runs=options.runs, split=options.split), options)
 
 
@@ -110,6 +112,7 @@ def refuse_nowhere(*paths: str) -> None:
 def make_study(options: argparse.Namespace) -> int:
     """Launch a study, or show and extend one that is there."""
     from core.inference.scores import check_scorable
+    from core.runs.reaping import reap
     from core.runs.store.run_store import RunStore
     from core.studies.study import MOST_RUNS, extend_study, open_study, studies
     from core.studies.subject import subject_of_study
@@ -118,6 +121,7 @@ def make_study(options: argparse.Namespace) -> int:
     if options.seeds is not None and not 1 <= options.seeds <= MOST_RUNS:
         raise UserError(f"seeds was given as {options.seeds}; a whole number from 1 to {MOST_RUNS} is allowed.")
     store = RunStore()
+    reap(store)
     refuse_nowhere(options.csv, options.html)
     if options.template == "list":
         return _list_studies(studies(store.runs()), options)

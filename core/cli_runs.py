@@ -91,11 +91,12 @@ def pair(text: str) -> tuple[str, str]:
 def follow(store: "RunStore", run_id: str) -> "Run":
     """Tell each epoch and each change of state on standard error until the run has ended."""
     from core.runs.queue import dispatch, place_of
+    from core.runs.reaping import reap_run
     from core.runs.run import SCHEDULED
 
     said = ""
     while True:
-        run: Run = store.get(run_id)
+        run: Run = reap_run(store, store.get(run_id))
         place = 0
         if run.status == SCHEDULED and not run.worker:
             dispatch(store)

@@ -63,7 +63,7 @@ class Answers:
 
 def epochs_with_answers(store: RunStore, run: Run) -> list[int]:
     """Return the epochs whose answers were kept, in order; none for runs that do not classify."""
-    folder = store.fetch(run.id, ANSWERS)
+    folder = store.files.fetch(run.id, ANSWERS)
     return sorted(int(each.stem) for each in folder.glob("*.npz")) if folder.is_dir() else []
 
 
@@ -73,7 +73,7 @@ def load_answers(store: RunStore, run: Run, epoch: int) -> Answers:
     Raises:
         UserError: If it was not kept.
     """
-    path = store.fetch(run.id, ANSWERS) / f"{epoch:05d}.npz"
+    path = store.files.fetch(run.id, ANSWERS) / f"{epoch:05d}.npz"
     if not path.exists():
         raise UserError(f"Run {run.short_id} kept no answers of epoch {epoch}.")
     with np.load(path, allow_pickle=False) as kept:

@@ -55,7 +55,7 @@ def kept_evaluation(store: RunStore, run: Run, split: str) -> "Evaluation | None
 def _read(store: RunStore, run: Run, split: str) -> dict[str, Any] | None:
     path = _path(store, run, split)
     if not path.exists():
-        store.fetch(run.id, PLACE)  # another machine may have scored it
+        store.files.fetch(run.id, PLACE)  # another machine may have scored it
     if not path.exists():
         return None
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -101,7 +101,7 @@ def evaluate_run(store: RunStore, run: Run, split: str) -> "tuple[Evaluation, bo
     from core.inference.checkpoints import find_checkpoint  # noqa: PLC0415
     from core.inference.evaluation import evaluate  # noqa: PLC0415
 
-    folder = store.fetch(run.id, "checkpoint/best")
+    folder = store.files.fetch(run.id, "checkpoint/best")
     checkpoint = find_checkpoint(str(folder), lambda _: folder)
     found = evaluate(checkpoint, split=split)
     fingerprint = checkpoint.set_up().open_data().fingerprint()
@@ -114,7 +114,7 @@ def evaluate_run(store: RunStore, run: Run, split: str) -> "tuple[Evaluation, bo
         "human": found.human, "seconds": found.seconds,
     }  # fmt: skip
     write_atomically(path, json.dumps(kept).encode())
-    store.publish(run.id, PLACE)
+    store.files.publish(run.id, PLACE)
     return found, True
 
 
@@ -150,4 +150,4 @@ def score_for_studies(store: RunStore, run: Run) -> None:
 
 
 def _path(store: RunStore, run: Run, split: str) -> Path:
-    return store.folder(run.id) / PLACE / f"{split}-epoch-{run.best_epoch}.json"
+    return store.files.folder(run.id) / PLACE / f"{split}-epoch-{run.best_epoch}.json"

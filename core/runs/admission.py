@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from core.paths import home
 from core.platforms import locked_file
 from core.public import refuse_another
+from core.runs.reaping import reap
 from core.runs.store.run_store import RunStore
 
 
@@ -23,4 +24,4 @@ def refuse_more(store: RunStore, count: int = 1) -> None:
     Raises:
         UserError: If this server is public and there are too many.
     """
-    refuse_another(len(store.unfinished()), count)
+    refuse_another(len(reap(store)), count)

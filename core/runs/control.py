@@ -16,6 +16,7 @@ from core.runs.admission import admission, refuse_more
 from core.runs.process.causes import exit_path
 from core.runs.process.liveness import is_alive
 from core.runs.queue import dispatch
+from core.runs.reaping import reap_run
 from core.runs.run import FINISHED, Run
 from core.runs.storage import require_state
 from core.runs.store.run_store import RunStore
@@ -39,7 +40,7 @@ def kill(store: RunStore, run_id: str) -> Run:
         deadline = time.monotonic() + GONE_SECONDS
         while is_alive(run.worker, unknown=False) and time.monotonic() < deadline:
             time.sleep(0.05)
-    store.bury(run.id)
+    reap_run(store, store.get(run.id), patience=0.0)
     dispatch(store)
     return store.get(run.id)
 
@@ -65,7 +66,7 @@ def _reopen(store: RunStore, run: Run, epochs: int | None = None) -> Run:
     with admission():
         refuse_more(store)
         run = store.reopen(run.id, epochs=epochs)
-    exit_path(store.log_path(run.id)).unlink(missing_ok=True)
+    exit_path(store.files.log_path(run.id)).unlink(missing_ok=True)
     return run
 
 
@@ -120,7 +121,7 @@ def erase_deleted(store: RunStore) -> int:
         return 0
     if store.uri.startswith("http"):
         raise UserError(f"Runs on {store.uri} are erased on that machine, by `mlflow gc`; here they stay deleted.")
-    folders = [store.folder(run.id) for run in runs]
+    folders = [store.files.folder(run.id) for run in runs]
     words = ["-m", "mlflow", "gc", "--backend-store-uri", store.uri, "--tracking-uri", store.uri]
     done = subprocess.run(
         [sys.executable, *words, "--run-ids", ",".join(run.id for run in runs)],
@@ -133,6 +134,6 @@ def erase_deleted(store: RunStore) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             folder.parent.rmdir()  # MLflow keeps artifacts one folder below the run's own
-        for path in (store.log_path(run.id), exit_path(store.log_path(run.id))):
+        for path in (store.files.log_path(run.id), exit_path(store.files.log_path(run.id))):
             path.unlink(missing_ok=True)
     return len(runs)

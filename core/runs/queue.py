@@ -17,6 +17,7 @@ from core.paths import home
 from core.platforms import locked_file
 from core.runs.process.executor import Executor, ProcessExecutor
 from core.runs.process.slots import slot_count
+from core.runs.reaping import reap
 from core.runs.requirements import needed_run
 from core.runs.run import FAILED, FINISHED, RUNNING, SCHEDULED, Run
 from core.runs.settings import read_settings
@@ -24,9 +25,6 @@ from core.runs.storage import clean
 from core.runs.store.run_store import RunStore
 
 CLEAN_SECONDS = 3600.0
-SELDOM = 2.5
-_dispatched: dict[str, float] = {}
-"""When this process last dispatched for a store."""
 RECENT = 200
 """So many runs of an experiment are asked how much memory they took."""
 TYPICAL_MEMORY = 2 * 2**30
@@ -70,10 +68,9 @@ def dispatch(store: RunStore, executor: Executor | None = None) -> list[Run]:
     waits for another run.
     """
     started: list[Run] = []
-    _dispatched[store.uri] = time.monotonic()
     home().mkdir(parents=True, exist_ok=True)
     with locked_file(home() / "queue.lock"):
-        runs = store.unfinished()
+        runs = reap(store)
         here = socket.gethostname()
         busy = [run for run in runs if _is_under_way(run) and run.worker.get("host", here) == here]
         for run in queued(runs):
@@ -86,12 +83,6 @@ def dispatch(store: RunStore, executor: Executor | None = None) -> list[Run]:
             if _start(store, run, executor or ProcessExecutor()):
                 started.append(run)
     return started
-
-
-def dispatch_seldom(store: RunStore) -> None:
-    """Dispatch, unless this process did so a moment ago: what every page that follows a run calls each second."""
-    if time.monotonic() - _dispatched.get(store.uri, -SELDOM) >= SELDOM:
-        dispatch(store)
 
 
 def _is_under_way(run: Run) -> bool:

@@ -42,7 +42,7 @@ class StoreRecorder:
         run = store.get(run_id)
         self.store = store
         self.run_id = run_id
-        self.pictures_folder: Path = store.folder(run_id) / "pictures"
+        self.pictures_folder: Path = store.files.folder(run_id) / "pictures"
         self._points: list[tuple[str, Point]] = []
         self._lock = threading.Lock()
         self._progress = run.progress  # where an earlier attempt ended, until this one has found its place again
@@ -51,7 +51,7 @@ class StoreRecorder:
         self._said = ""
         self._orders = Orders(stop=False, epochs=0)
         self._began = time.monotonic() - sum(end - start for start, end in run.earlier)
-        self._recorded = store.last_steps(run_id)
+        self._recorded = store.metrics.last_steps(run_id)
         self._usage = Usage()
         self._created = run.created
         self._first_second = self._next_usage = time.time() - self._created
@@ -62,7 +62,7 @@ class StoreRecorder:
 
     def __enter__(self) -> Self:
         for place in SENT_AGAIN:  # an earlier attempt may have died before it had sent them
-            if (self.store.folder(self.run_id) / place).exists():
+            if (self.store.files.folder(self.run_id) / place).exists():
                 self._publish(place)
         self._thread.start()
         return self
@@ -144,7 +144,7 @@ class StoreRecorder:
     def _publish(self, place: str) -> None:
         """Have a folder of the run sent to the store; once, where it changes again before its turn has come."""
         with self._lock:
-            self._acts[place] = lambda: self.store.publish(self.run_id, place)
+            self._acts[place] = lambda: self.store.files.publish(self.run_id, place)
 
     def _take(self, values: dict[str, float], step: int) -> None:
         at, new = time.time(), []
@@ -196,7 +196,7 @@ class StoreRecorder:
         with self._lock:
             points = self._points.copy()
         if points:
-            self.store.log_points(self.run_id, points)
+            self.store.metrics.log_points(self.run_id, points)
             with self._lock:
                 del self._points[: len(points)]  # not before they are written: until then checkpoints keep them too
         while not self._sayings.empty():

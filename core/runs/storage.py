@@ -36,8 +36,8 @@ def measure_disk(store: RunStore) -> list[Share]:
     shares = [
         Share("Best weights", _sum(_checkpoint(store, run) / "best" for run in runs)),
         Share("States to go on with", _sum(_state(store, run) for run in runs)),
-        Share("Sample pictures", _sum(store.folder(run.id) / "pictures" for run in runs)),
-        Share("Deleted runs", _sum(store.folder(run.id) for run in deleted)),
+        Share("Sample pictures", _sum(store.files.folder(run.id) / "pictures" for run in runs)),
+        Share("Deleted runs", _sum(store.files.folder(run.id) for run in deleted)),
         Share("Decoded pictures and features", _sum([home() / "cache"])),
         Share("Pictures tried lately", _sum([tried_folder()])),
         Share("Data sets", _sum([data_folder()])),
@@ -90,7 +90,7 @@ def require_state(store: RunStore, run: Run) -> None:
 
 
 def _checkpoint(store: RunStore, run: Run) -> Path:
-    return store.folder(run.id) / "checkpoint"
+    return store.files.folder(run.id) / "checkpoint"
 
 
 def _state(store: RunStore, run: Run) -> Path:

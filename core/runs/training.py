@@ -56,7 +56,7 @@ def train(store: RunStore, run: Run, earlier: Path | None = None) -> Outcome:
             say(f"{key}: {value}")
         recorder.say("Training.")
         _collect_garbage_as_usual()
-        folder = store.folder(run.id) / "checkpoint"
+        folder = store.files.folder(run.id) / "checkpoint"
         card = build_card(ready.setup, run.id, facts)
         trainer = Trainer(ready.task, ready.data, config, recorder, compute=compute, folder=folder, card=card)
         outcome = trainer.fit(resume=True)

@@ -43,7 +43,7 @@ def costs_of(store: RunStore, run: Run) -> dict[str, float]:
         found[key] = float(text) / unit if text.replace(".", "", 1).isdigit() else None
     if run.facts.get("latency_fair", "True") != "True":
         found["latency"] = None
-    weights = store.folder(run.id) / "checkpoint" / "best" / "weights.safetensors"
+    weights = store.files.folder(run.id) / "checkpoint" / "best" / "weights.safetensors"
     found["size"] = weights.stat().st_size / 1e6 if weights.exists() else None
     return {key: value for key, value in found.items() if value is not None}
 

@@ -147,7 +147,7 @@ def _figures(store: RunStore, experiment: Experiment, found: Conclusion) -> list
 
 
 def _curve(store: RunStore, run: Run, key: str) -> AnyCurve:
-    points = [each for each in store.history(run.id, key) if np.isfinite(each[1])]
+    points = [each for each in store.metrics.history(run.id, key) if np.isfinite(each[1])]
     return np.array([each[0] for each in points]), np.array([each[1] for each in points], np.float64)
 
 
@@ -204,7 +204,7 @@ def _pairs(store: RunStore, sides: Sequence[Side]) -> list[dict[str, Any]]:
     """Return the same pictures by the first seed of two sides, after the last epoch that each drew."""
     folders = []
     for side in sides[:2]:
-        root = store.fetch(side.runs[0].id, "pictures")
+        root = store.files.fetch(side.runs[0].id, "pictures")
         epochs = sorted(each for each in root.iterdir() if each.name.isdigit()) if root.is_dir() else []
         if not epochs:
             return []

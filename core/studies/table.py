@@ -19,8 +19,8 @@ def write_curves(store: RunStore, named: Iterable[tuple[str, Run]], file: IO[str
     table = csv.writer(file, lineterminator="\n")
     table.writerow(["side", "run", "seed", "key", "step", "value", "time"])
     for side, run in named:
-        for key in store.metric_keys(run.id):
+        for key in store.metrics.metric_keys(run.id):
             table.writerows(
                 [side, run.id, run.config.get("seed"), key, step, value, at]
-                for step, value, at in store.history(run.id, key)
+                for step, value, at in store.metrics.history(run.id, key)
             )

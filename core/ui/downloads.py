@@ -86,7 +86,7 @@ def _answer(make: "Callable[[RunStore, Request], Response]") -> Callable[[Reques
 
 def _send_log(store: "RunStore", request: Request) -> Response:
     run = store.get(request.path_params["run"])
-    path = store.log_path(run.id)
+    path = store.files.log_path(run.id)
     if not path.exists():
         raise UserError(f"There is no log of run {run.short_id} on this machine; it is where the run was started.")
     if public_limits() is not None:

@@ -58,10 +58,10 @@ def test_runs_outlive_a_closed_tab_and_a_server_that_is_killed_and_restarted(
     wait_until(lambda: store.get(long.id).is_final)
     stopped, *runs = [store.get(each) for each in (long.id, *ids)]
     assert (stopped.state, stopped.best_epoch > 0) == ("stopped", True)
-    steps = [step for step, _, _ in store.history(long.id, "step/loss")]
+    steps = [step for step, _, _ in store.metrics.history(long.id, "step/loss")]
     assert steps == list(range(1, len(steps) + 1))
     assert [(run.status, run.attempt, run.progress.epoch) for run in runs] == [(FINISHED, 1, EPOCHS)] * 2
     assert [run.worker["pid"] for run in (stopped, runs[0])] == workers
     for run in runs:
-        assert store.log_path(run.id).read_text().count("attempt: 1\n") == 1
-        assert [step for step, _, _ in store.history(run.id, "learning_rate")] == list(range(1, EPOCHS + 1))
+        assert store.files.log_path(run.id).read_text().count("attempt: 1\n") == 1
+        assert [step for step, _, _ in store.metrics.history(run.id, "learning_rate")] == list(range(1, EPOCHS + 1))

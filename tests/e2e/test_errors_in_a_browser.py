@@ -34,7 +34,7 @@ HIT, MISS, ALARM = "255,255,255", "255,64,64", "64,160,255"
 def check_worst(store: RunStore, run: Run) -> CheckedPicture:
     scored = score(store, run, "val")
     worst = min(range(len(scored.names)), key=lambda each: scored.rows[each]["dice"])
-    folder = store.folder(run.id) / "checkpoint" / "best"
+    folder = store.files.folder(run.id) / "checkpoint" / "best"
     predictor = load_predictor(find_checkpoint(str(folder), lambda _: folder), device="cpu")
     return check_picture(predictor, "val", scored.names[worst])
 

@@ -93,7 +93,7 @@ def test_both_maps_part_the_classes_and_barely_move_between_epochs(store: RunSto
     assert told == [(0, 3), (1, 3), (2, 3)]
     again = map_features(store, run, "tsne", lambda *_: pytest.fail("it is kept"))
     assert (again.places == found.places).all()
-    assert len(list((store.folder(run.id) / PLACE).iterdir())) == 3
+    assert len(list((store.files.folder(run.id) / PLACE).iterdir())) == 3
 
 
 def test_a_run_without_features_says_so(store: RunStore) -> None:

@@ -69,7 +69,7 @@ def test_a_split_is_scored_once_whoever_asks_first(
 def test_other_data_and_checkpoints_by_folder_are_scored_each_time_and_not_kept(
     store: RunStore, run: Run, scored: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = store.folder(run.id) / "checkpoint" / "best"
+    folder = store.files.folder(run.id) / "checkpoint" / "best"
     assert main(["evaluate", str(folder), "--split", "val"]) == 0
     assert main(["evaluate", run.id, "--split", "val", "--data", str(run.config["data"])]) == 0
     assert scored == ["val", "val"]
@@ -78,7 +78,7 @@ def test_other_data_and_checkpoints_by_folder_are_scored_each_time_and_not_kept(
 
 def test_scores_of_other_data_are_not_used(store: RunStore, run: Run) -> None:
     score(store, run, "val")
-    path = store.folder(run.id) / "scores" / f"val-epoch-{EPOCH}.json"
+    path = store.files.folder(run.id) / "scores" / f"val-epoch-{EPOCH}.json"
     kept = json.loads(path.read_text())
     assert kept["fingerprint"] == run.facts["fingerprint"]
     path.write_text(json.dumps(kept | {"fingerprint": "another"}))

@@ -38,7 +38,7 @@ def record_trained(
     torch.manual_seed(config.seed)
     network = setup.build_network()
     card = {"experiment": slug, "config": config.as_values(), "traits": setup.traits.as_json(), "run": run.id}
-    save_checkpoint(store.folder(run.id) / "checkpoint" / "best", {"network": network}, card)
+    save_checkpoint(store.files.folder(run.id) / "checkpoint" / "best", {"network": network}, card)
     monitor = experiment.monitor_of(config.arm)
     store.add_facts(run.id, {"fingerprint": setup.open_data().fingerprint()})
     store.set_best(run.id, EPOCH, {monitor: 0.5})

@@ -49,7 +49,7 @@ def record_untrained(checkpoint: Checkpoint) -> str:
     """Record a run in the current home whose best weights these are; return its id."""
     store = RunStore()
     run = store.create(checkpoint.card["experiment"], checkpoint.card["config"])
-    best = store.folder(run.id) / "checkpoint" / "best"
+    best = store.files.folder(run.id) / "checkpoint" / "best"
     best.parent.mkdir(parents=True, exist_ok=True)
     best.symlink_to(checkpoint.folder.resolve())
     store.finish(run.id, FINISHED, "Random weights.")

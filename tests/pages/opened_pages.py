@@ -91,7 +91,7 @@ def record(
     points += [("step/learning_rate", (step, 1e-3, time.time())) for step in range(1, 7)]
     for key in ("train/loss", "val/loss", "val/dice", "val/iou_mean"):
         points += [(key, (epoch, 0.2 * epoch, time.time())) for epoch in (1, 2)]
-    store.log_points(run.id, points)
+    store.metrics.log_points(run.id, points)
     store.set_best(run.id, 2, {"dice": dice, "iou_mean": 0.6, "loss": 0.3})
     store.beat(run.id, Progress(6, 9, 2, 3, 12.0, 0))
     if status:

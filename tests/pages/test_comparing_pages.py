@@ -113,7 +113,7 @@ def test_a_report_stands_on_its_page_with_its_files(store: RunStore) -> None:
     address = app.get_by_key("save-report").proto.url
     assert "remark=One.&remark=Two+%26+three.&pictures=no&save=yes" in address
     for run in study.runs:
-        (store.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
+        (store.files.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
     assert has(open_page("reports", study=study.id), "score-now")
     alone = open_page("reports", runs=study.runs[0].short_id)
     assert [each.proto.url.partition("?")[0] for each in alone.get("link_button")] == ["/files/curves"]
@@ -142,7 +142,7 @@ def test_a_study_says_where_its_data_stand(store: RunStore) -> None:
 def test_a_study_that_nobody_scored_offers_to(store: RunStore) -> None:
     study = record_runs_of_study(store, seeds=2)
     for run in study.runs:
-        (store.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
+        (store.files.folder(run.id) / "scores" / "val-epoch-3.json").unlink()
     app = open_page("compare", study=study.id)
     assert [4] in counts(app), "runs without scores"
     assert has(app, "score-now")

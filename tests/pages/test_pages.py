@@ -364,7 +364,7 @@ def test_the_system_page_says_what_is_there_and_keeps_limits(store: RunStore, ho
 
 def test_the_load_of_a_run_is_drawn(store: RunStore) -> None:
     run = record(store, status=None)
-    store.log_points(
+    store.metrics.log_points(
         run.id, [(f"system/{key}", (second, 1e9, time.time())) for key in ("cpu", "memory") for second in (3, 5)]
     )
     app = open_page("runs", run=run.short_id, session={"run-tab": MACHINE})

@@ -112,7 +112,7 @@ def test_what_goes_on_counts_as_well(public_server: PublicLimits, store: RunStor
     ended = [store.create("vessels", CONFIG) for _ in range(2)]
     for run, status in zip(ended, (FINISHED, KILLED), strict=True):
         store.finish(run.id, status, "done")
-        last = store.folder(run.id) / "checkpoint" / "last"
+        last = store.files.folder(run.id) / "checkpoint" / "last"
         last.mkdir(parents=True)
         (last / "state.pt").write_bytes(b"")
     for _ in range(public_server.unfinished_runs):

@@ -49,7 +49,7 @@ def test_the_run_takes_the_steps_and_about_the_time_that_were_told(store: RunSto
     run = wait(store, launch(store, "vessels", config).id)
     assert run.status == FINISHED, run.reason
     assert run.progress.steps == told.epochs * told.steps
-    histories = [store.history(run.id, f"{part}/seconds") for part in ("train", "val")]
+    histories = [store.metrics.history(run.id, f"{part}/seconds") for part in ("train", "val")]
     taken = sum(value for points in histories for _, value, _ in points)
     assert taken / FAIR < told.epochs * (told.steps * told.step + told.validation) < taken * FAIR
 

@@ -75,7 +75,7 @@ def ended(store: RunStore, run: Run, seconds: float = PATIENCE) -> Run:
 
 
 def check_last_good(store: RunStore, run: Run) -> None:
-    folder = store.folder(run.id) / "checkpoint"
+    folder = store.files.folder(run.id) / "checkpoint"
     state = load_state(folder / "last")
     assert state is not None
     assert 1 <= state["epoch"] <= run.progress.epoch + 1
@@ -102,7 +102,7 @@ def test_a_full_disk_ends_the_run_in_words_and_the_queue_goes_on_when_there_is_r
     again = until(store, run.id, lambda each: each.progress.epoch > dead.progress.epoch)
     store.request_stop(again.id)
     assert ended(store, again).state == "stopped"
-    steps = [step for step, _, _ in store.history(run.id, "learning_rate")]
+    steps = [step for step, _, _ in store.metrics.history(run.id, "learning_rate")]
     assert steps == list(range(1, len(steps) + 1))
 
 
@@ -182,14 +182,14 @@ def test_a_state_that_a_crash_cut_short_is_said_and_the_best_weights_stay(home: 
     until(store, run.id, lambda each: each.progress.epoch >= 2)
     os.kill(store.get(run.id).worker["pid"], signal.SIGKILL)
     assert ended(store, run, seconds=12).state == "lost"
-    state = store.folder(run.id) / "checkpoint/last/state.pt"
+    state = store.files.folder(run.id) / "checkpoint/last/state.pt"
     state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
     resume(store, run.id)
     behind = start(store, drive, epochs=1)
     dead = ended(store, run)
     assert dead.status == FAILED
     assert str(state) in dead.reason
-    assert load_card(store.folder(run.id) / "checkpoint/best")["epoch"] >= 1
+    assert load_card(store.files.folder(run.id) / "checkpoint/best")["epoch"] >= 1
     assert ended(store, behind).status == FINISHED
 
 
@@ -255,7 +255,7 @@ def test_a_tracking_server_that_goes_away_costs_no_point_and_the_training_does_n
     until(store, run.id, lambda each: (each.beat or 0) > back and each.progress.epoch >= 3)
     store.request_stop(run.id)
     assert ended(store, run).state == "stopped"
-    points = store.history(run.id, "step/loss")
+    points = store.metrics.history(run.id, "step/loss")
     assert [step for step, _, _ in points] == list(range(1, len(points) + 1))
     meanwhile = [each[2] for each in points if gone < each[2] < back]
     assert meanwhile, "it trained on while nobody took its numbers"

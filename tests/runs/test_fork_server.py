@@ -65,7 +65,7 @@ def test_a_forked_worker_leads_a_session_of_its_own_and_outlives_its_server_and_
     assert "core.runs.process.fork_server" in server.cmdline()
     assert os.getsid(worker.pid) == os.getpgid(worker.pid) == worker.pid
     assert f"-m core work {run.id}" in " ".join(worker.cmdline())
-    assert store.log_path(run.id).read_text().count("attempt: 1\n") == 1
+    assert store.files.log_path(run.id).read_text().count("attempt: 1\n") == 1
     assert not [each for each in server.open_files() if each.path.endswith(".db")]
     end(store, run)
     again = start(store, drive, epochs=500)
@@ -92,7 +92,7 @@ def test_a_forked_run_and_one_that_imported_everything_itself_have_the_same_numb
     plain = wait(store, plain.id)
     assert forked.status == plain.status == FINISHED
     assert forked.best == plain.best
-    losses = [[value for _, value, _ in store.history(each.id, "step/loss")] for each in (forked, plain)]
+    losses = [[value for _, value, _ in store.metrics.history(each.id, "step/loss")] for each in (forked, plain)]
     assert losses[0] == losses[1]
 
 

@@ -16,6 +16,7 @@ from core.runs.control import extend, kill, resume
 from core.runs.launcher import launch, wait
 from core.runs.process.causes import last_words
 from core.runs.process.liveness import is_alive
+from core.runs.reaping import reap_run
 from core.runs.run import FAILED, FINISHED, KILLED, Run
 from core.runs.store.run_store import RunStore
 from tests.runs.test_worker import PATIENCE, start, until
@@ -38,20 +39,24 @@ def begin(store: RunStore, slug: str, data: Path) -> Run:
 
 
 def curves(store: RunStore, run: Run) -> dict[str, list[tuple[int, float]]]:
-    keys = [key for key in store.metric_keys(run.id) if not key.endswith("seconds") and not key.startswith("system/")]
-    return {key: [(step, value) for step, value, _ in store.history(run.id, key)] for key in keys}
+    keys = [
+        key
+        for key in store.metrics.metric_keys(run.id)
+        if not key.endswith("seconds") and not key.startswith("system/")
+    ]
+    return {key: [(step, value) for step, value, _ in store.metrics.history(run.id, key)] for key in keys}
 
 
 def await_an_epoch(store: RunStore, run: Run) -> None:
     """Return as soon as a further epoch is on the disk: heartbeats tell that only every other second."""
-    path = store.folder(run.id) / "checkpoint/last/state.pt"
+    path = store.files.folder(run.id) / "checkpoint/last/state.pt"
 
     def written() -> int:
         return path.stat().st_mtime_ns if path.exists() else 0
 
     before, deadline = written(), time.monotonic() + PATIENCE
     while written() == before:
-        assert time.monotonic() < deadline, last_words(store.log_path(run.id), 20)
+        assert time.monotonic() < deadline, last_words(store.files.log_path(run.id), 20)
         time.sleep(0.02)
 
 
@@ -78,7 +83,7 @@ def test_a_run_whose_worker_is_killed_again_and_again_ends_bit_for_bit_as_if_it_
             assert time.monotonic() - at < 10
             assert "SIGKILL" in dead.reason
         else:  # looked after at once, as a server does that finds it: found by silence, it is no other
-            dead = until(store, run.id, lambda each: store.bury(each.id).is_final, seconds=12)
+            dead = until(store, run.id, lambda each: reap_run(store, each, patience=0.0).is_final, seconds=12)
             dead = store.get(run.id)
         assert (dead.status, dead.state) == (FAILED, "lost")
         resume(store, run.id)
@@ -88,7 +93,9 @@ def test_a_run_whose_worker_is_killed_again_and_again_ends_bit_for_bit_as_if_it_
     assert ended.best == whole.best
     assert ended.best_epoch == whole.best_epoch
     assert curves(store, ended) == curves(store, whole)
-    weights = [load_file(store.folder(each.id) / "checkpoint/best/weights.safetensors") for each in (ended, whole)]
+    weights = [
+        load_file(store.files.folder(each.id) / "checkpoint/best/weights.safetensors") for each in (ended, whole)
+    ]
     assert weights[0].keys() == weights[1].keys()
     assert all(equal(weights[0][key], weights[1][key]) for key in weights[0])
 
@@ -106,7 +113,7 @@ def test_a_run_that_was_killed_on_request_goes_on_and_can_be_stopped(store: RunS
     assert again.attempt == 2
     store.request_stop(run.id)
     assert until(store, run.id, lambda each: each.is_final).status == KILLED
-    steps = [step for step, _, _ in store.history(run.id, "learning_rate")]
+    steps = [step for step, _, _ in store.metrics.history(run.id, "learning_rate")]
     assert steps == list(range(1, len(steps) + 1))
 
 
@@ -117,7 +124,7 @@ def test_a_finished_run_and_one_under_way_are_prolonged(store: RunStore, drive: 
     prolonged = until(store, whole.id, lambda each: each.is_final)
     assert prolonged.status == FINISHED, prolonged.reason
     assert prolonged.progress.epoch == 4
-    assert [step for step, _, _ in store.history(whole.id, "learning_rate")] == [1, 2, 3, 4]
+    assert [step for step, _, _ in store.metrics.history(whole.id, "learning_rate")] == [1, 2, 3, 4]
     run = start(store, drive, epochs=500)
     until(store, run.id, lambda each: each.progress.epoch >= 1)
     extend(store, run.id, 3)

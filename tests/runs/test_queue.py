@@ -140,7 +140,7 @@ def test_a_server_starts_what_is_queued_and_cleans_up_by_the_rule_until_it_close
 ) -> None:
     (old,) = record(store, 1)
     waiting = store.create("vessels", CONFIG | {"data": str(tmp_path / "gone")}).id
-    state = store.folder(old) / "checkpoint/last/state.pt"
+    state = store.files.folder(old) / "checkpoint/last/state.pt"
     state.parent.mkdir(parents=True)
     state.write_bytes(bytes(1000))
     store.finish(old, FINISHED, "done")
@@ -160,9 +160,9 @@ def test_a_server_starts_what_is_queued_and_cleans_up_by_the_rule_until_it_close
 def test_a_deleted_run_comes_back_as_it_was_until_it_is_erased(store: RunStore) -> None:
     kept, gone = record(store, 2)
     for run_id in (kept, gone):
-        store.log_points(run_id, [("val/dice", (1, 0.5, 1.0))])
+        store.metrics.log_points(run_id, [("val/dice", (1, 0.5, 1.0))])
         store.finish(run_id, FINISHED, "done")
-        (store.folder(run_id) / "checkpoint").mkdir()
+        (store.files.folder(run_id) / "checkpoint").mkdir()
     store.delete(kept)
     assert [run.id for run in store.runs()] == [gone]
     assert [run.id for run in store.runs(deleted=True)] == [kept]
@@ -170,8 +170,8 @@ def test_a_deleted_run_comes_back_as_it_was_until_it_is_erased(store: RunStore) 
         store.get(kept)
     store.restore(kept)
     assert store.get(kept).status == FINISHED
-    assert store.history(kept, "val/dice") == [(1, 0.5, 0.001 * int(1000 * 1.0))]
-    folder = store.folder(gone)
+    assert store.metrics.history(kept, "val/dice") == [(1, 0.5, 0.001 * int(1000 * 1.0))]
+    folder = store.files.folder(gone)
     store.delete(gone)
     assert erase_deleted(store) == 1
     assert not folder.exists()
@@ -228,7 +228,7 @@ def test_queued_runs_all_end_in_order_and_none_twice_while_many_read_and_write(
             actor.join()
     assert trouble == []
     assert [run.status for run in ended] == [FINISHED] * count, [run.reason for run in ended]
-    assert all(run.attempt == 1 and len(store.history(run.id, "val/dice")) == 1 for run in ended)
+    assert all(run.attempt == 1 and len(store.metrics.history(run.id, "val/dice")) == 1 for run in ended)
     begun = [run.started or 0.0 for run in ended]
     assert all(later > earlier for earlier, later in zip(begun[:-2], begun[2:], strict=True))
     for moment in begun:

@@ -79,7 +79,7 @@ def test_pictures_of_class_folders_are_kept_under_their_class_and_name(store: Ru
     names = ("train/NORMAL/IM-0001.jpeg", "train/PNEUMONIA/IM-0001.jpeg", "21_training")
     with StoreRecorder(store, run.id) as recorder:
         recorder.record_pictures(1, [SamplePicture(each, np.zeros((8, 8, 3), np.uint8)) for each in names])
-    kept = sorted(each.name for each in (store.folder(run.id) / "pictures" / "00001").iterdir())
+    kept = sorted(each.name for each in (store.files.folder(run.id) / "pictures" / "00001").iterdir())
     assert kept == ["21_training.jpg", "NORMAL IM-0001.jpg", "PNEUMONIA IM-0001.jpg"]
 
 

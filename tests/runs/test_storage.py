@@ -26,7 +26,7 @@ def ended(store: RunStore, state: int, status: str = FINISHED) -> Run:
     run = store.create("vessels", CONFIG)
     store.start(run.id)
     for place, size in (("best/weights.safetensors", 10 * KIB), ("last/state.pt", state)):
-        path = store.folder(run.id) / "checkpoint" / place
+        path = store.files.folder(run.id) / "checkpoint" / place
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(size))
     store.finish(run.id, status, "done")
@@ -44,9 +44,9 @@ def test_the_rule_lets_the_oldest_states_go_and_never_the_best_weights(store: Ru
     assert [(run.id, size) for run, size in removable(store, rule)] == [(runs[0].id, 300 * KIB)]
     assert clean(store, rule) == 300 * KIB
     assert removable(store, rule) == []
-    kept = [(store.folder(run.id) / "checkpoint/last/state.pt").exists() for run in runs]
+    kept = [(store.files.folder(run.id) / "checkpoint/last/state.pt").exists() for run in runs]
     assert kept == [False, True, True]
-    assert all((store.folder(run.id) / "checkpoint/best/weights.safetensors").exists() for run in runs)
+    assert all((store.files.folder(run.id) / "checkpoint/best/weights.safetensors").exists() for run in runs)
     assert store.get(under_way.id).state == "queued"
 
 
@@ -93,9 +93,9 @@ def test_the_clean_command_names_before_it_removes(store: RunStore, capsys: pyte
     words = ["clean", "--gib", "0.00001", "--json"]
     assert main([*words, "--dry-run"]) == 0
     assert json.loads(capsys.readouterr().out) == {"runs": [run.id], "bytes": 64 * KIB, "removed": False}
-    assert (store.folder(run.id) / "checkpoint/last").exists()
+    assert (store.files.folder(run.id) / "checkpoint/last").exists()
     assert main(words) == 0
-    assert not (store.folder(run.id) / "checkpoint/last").exists()
+    assert not (store.files.folder(run.id) / "checkpoint/last").exists()
     assert main(["clean"]) == 2
 
 

@@ -12,8 +12,8 @@ import pytest
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.process.liveness import identify, this_process
+from core.runs.reaping import reap_run
 from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Progress
-from core.runs.store import run_store as store_module
 from core.runs.store.run_store import RunStore
 from tests.runs.processes import await_end, begin
 
@@ -83,39 +83,38 @@ def test_a_run_is_taken_once(store: RunStore) -> None:
     assert store.claim(run.id).worker == this_process()
 
 
-def test_a_dead_worker_is_found_by_its_silence(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_worker_is_found_by_its_silence(store: RunStore) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     run_id = started(store)
     store.name_worker(run_id, identify(psutil.Process(sleeper.pid)))
-    monkeypatch.setattr(store_module, "SILENCE", 0.2)
     time.sleep(0.3)
-    assert store.get(run_id).status == RUNNING, "silent, but alive"
+    assert reap_run(store, store.get(run_id), patience=0.2).status == RUNNING, "silent, but alive"
     sleeper.kill()
     sleeper.wait()
-    store.log_path(run_id).parent.mkdir(parents=True, exist_ok=True)
-    store.log_path(run_id).write_text("the last line\n")
-    run = store.get(run_id)
+    store.files.log_path(run_id).parent.mkdir(parents=True, exist_ok=True)
+    store.files.log_path(run_id).write_text("the last line\n")
+    assert reap_run(store, store.get(run_id), patience=60).status == RUNNING, "not silent for long enough"
+    assert store.get(run_id).status == RUNNING, "who reads changes nothing"
+    run = reap_run(store, store.get(run_id), patience=0.2)
+    assert run == store.get(run_id)
     assert run.status == FAILED
     assert "the last line" in run.reason
 
 
-def test_the_number_of_a_dead_process_given_to_another_is_not_the_worker(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_a_dead_process_given_to_another_is_not_the_worker(store: RunStore) -> None:
     run_id = started(store)
     store.name_worker(run_id, this_process() | {"since": 1.0})
-    monkeypatch.setattr(store_module, "SILENCE", 0.0)
     assert os.getpid() == this_process()["pid"]
-    assert store.get(run_id).status == FAILED
+    assert reap_run(store, store.get(run_id), patience=0.0).status == FAILED
 
 
 def test_histories_come_back_whole_and_in_order(store: RunStore) -> None:
     run_id = started(store)
-    store.log_points(run_id, [("step/loss", (step, 1 / step, time.time())) for step in range(2500, 0, -1)])
-    history = store.history(run_id, "step/loss")
+    store.metrics.log_points(run_id, [("step/loss", (step, 1 / step, time.time())) for step in range(2500, 0, -1)])
+    history = store.metrics.history(run_id, "step/loss")
     assert [step for step, _, _ in history] == list(range(1, 2501))
     assert history[3][1] == pytest.approx(0.25)
-    assert store.metric_keys(run_id) == ["step/loss"]
+    assert store.metrics.metric_keys(run_id) == ["step/loss"]
 
 
 def test_runs_are_listed_newest_first_by_experiment(store: RunStore) -> None:
@@ -194,7 +193,7 @@ def test_what_is_no_id_finds_nothing(wild: str, store: RunStore) -> None:
 
 def test_a_store_whose_file_is_gone_is_not_begun_anew_in_silence(store: RunStore, home: Path) -> None:
     run_id = started(store)
-    (store.folder(run_id) / "kept").write_text("")
+    (store.files.folder(run_id) / "kept").write_text("")
     for each in home.glob("mlflow.db*"):
         each.unlink()
     for act in (store.runs, lambda: store.get(run_id), lambda: store.beat(run_id, Progress()), RunStore):
@@ -222,7 +221,7 @@ def test_a_home_that_no_address_can_tell_is_refused_and_nothing_is_written(
 def test_a_home_with_a_space_in_its_name_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "my home"))
     store = RunStore()
-    assert store.folder(store.create("vessels", CONFIG).id).is_relative_to(tmp_path / "my home")
+    assert store.files.folder(store.create("vessels", CONFIG).id).is_relative_to(tmp_path / "my home")
 
 
 def test_a_queued_run_is_either_taken_or_cancelled_and_never_both(store: RunStore) -> None:

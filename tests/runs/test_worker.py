@@ -14,6 +14,7 @@ from core.experiments import find_experiment
 from core.runs.launcher import launch, wait
 from core.runs.process.causes import last_words
 from core.runs.queue import place_of
+from core.runs.reaping import reap_run
 from core.runs.run import FAILED, FINISHED, KILLED, RUNNING, Run
 from core.runs.store.run_store import RunStore
 from tests.runs.processes import await_end, begin
@@ -33,9 +34,11 @@ def start(store: RunStore, drive: Path, **changes: Any) -> Run:
 
 
 def until(store: RunStore, run_id: str, condition: Any, seconds: float = PATIENCE) -> Run:
+    """Wait as a server does that looks after dead workers meanwhile."""
     deadline = time.monotonic() + seconds
-    while not condition(run := store.get(run_id)):
-        assert time.monotonic() < deadline, f"still {run.state}: {run.reason}\n{last_words(store.log_path(run_id), 20)}"
+    while not condition(run := reap_run(store, store.get(run_id))):
+        told = last_words(store.files.log_path(run_id), 20)
+        assert time.monotonic() < deadline, f"still {run.state}: {run.reason}\n{told}"
         time.sleep(0.1)
     return run
 
@@ -48,15 +51,15 @@ def test_a_run_is_trained_and_recorded_whole_and_mlflow_itself_sees_it(
     assert 0 <= run.best["dice"] <= 1
     assert 0 < run.best["roc_auc"] < 1
     assert run.progress.step == run.progress.steps == 2 * 2
-    assert len(store.history(run.id, "step/loss")) == 4
-    assert [step for step, _, _ in store.history(run.id, "val/dice")] == [1, 2]
+    assert len(store.metrics.history(run.id, "step/loss")) == 4
+    assert [step for step, _, _ in store.metrics.history(run.id, "val/dice")] == [1, 2]
     assert len(run.facts["fingerprint"]) == 16
     assert "torch " in run.facts["packages"]
-    assert sorted(each.name for each in (store.folder(run.id) / "pictures").iterdir()) == ["00001", "00002"]
-    card = json.loads((store.folder(run.id) / "checkpoint" / "best" / "card.json").read_text())
+    assert sorted(each.name for each in (store.files.folder(run.id) / "pictures").iterdir()) == ["00001", "00002"]
+    card = json.loads((store.files.folder(run.id) / "checkpoint" / "best" / "card.json").read_text())
     assert card["config"] == dict(run.config)
     assert card["epoch"] == run.best_epoch
-    assert "epoch 2" in store.log_path(run.id).read_text()
+    assert "epoch 2" in store.files.log_path(run.id).read_text()
     with sqlite3.connect(home / "mlflow.db") as database:
         status = database.execute("select status from runs where run_uuid = ?", (run.id,)).fetchone()
         params = dict(database.execute("select key, value from params where run_uuid = ?", (run.id,)))
@@ -72,7 +75,7 @@ def test_a_stop_keeps_the_best_epoch(store: RunStore, drive: Path) -> None:
     assert (ended.status, ended.state) == (KILLED, "stopped")
     assert 1 <= ended.best_epoch <= ended.progress.epoch < 500
     assert str(ended.best_epoch) in ended.reason
-    assert load_card(store.folder(run.id) / "checkpoint" / "best")["epoch"] == ended.best_epoch
+    assert load_card(store.files.folder(run.id) / "checkpoint" / "best")["epoch"] == ended.best_epoch
 
 
 def test_a_second_run_waits_for_the_first_and_can_be_cancelled_there(

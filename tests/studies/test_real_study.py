@@ -46,7 +46,9 @@ def test_a_study_of_real_runs_is_concluded_extended_and_written_down_and_its_run
     study = open_study(store, first["study"])
     ids = {run.id for run in study.runs}
     assert before < ids
-    assert all((store.folder(run.id) / "scores" / f"test-epoch-{run.best_epoch}.json").exists() for run in study.runs)
+    assert all(
+        (store.files.folder(run.id) / "scores" / f"test-epoch-{run.best_epoch}.json").exists() for run in study.runs
+    )
     configs = [find_experiment("vessels").read_config(run.config) for run in study.runs]
     again = launch_study(store, study.template, configs)
     assert {run.id for run in again.runs} == ids, "what was trained is not trained again"

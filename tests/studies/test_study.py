@@ -46,10 +46,10 @@ def record(
         store.add_facts(run.id, {"fingerprint": "same", "parameters": "7700000", "commit": "abc", "machine": "Linux"})
         values = pictures + gap * (config.arm == "no-skips") + 0.1 * config.seed
         store.set_best(run.id, 3, {score: float(values.mean())})
-        store.log_points(run.id, [(f"val/{score}", (epoch, 20.0 + epoch, 0.0)) for epoch in (1, 2, 3)])
+        store.metrics.log_points(run.id, [(f"val/{score}", (epoch, 20.0 + epoch, 0.0)) for epoch in (1, 2, 3)])
         store.finish(run.id, FINISHED, "All 3 epochs are done.")
         store.join_study(run.id, f"{template}-0123abcd", "val")
-        path = store.folder(run.id) / "scores" / "val-epoch-3.json"
+        path = store.files.folder(run.id) / "scores" / "val-epoch-3.json"
         path.parent.mkdir(parents=True)
         names = [f"{number:02d}" for number in range(len(values))]
         path.write_text(json.dumps({"names": names, "scores": [{score: value} for value in values]}))
@@ -170,7 +170,7 @@ def test_a_report_opens_without_a_network_and_names_no_place(store: RunStore) ->
     assert "<script" not in text
     assert "<link" not in text
     assert "src=" not in text
-    assert str(store.folder(study.runs[0].id)) not in text
+    assert str(store.files.folder(study.runs[0].id)) not in text
 
 
 def test_costs_and_the_sides_that_none_beats(store: RunStore) -> None:

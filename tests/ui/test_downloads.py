@@ -34,8 +34,8 @@ def at(address: str) -> str:
 def test_a_log_is_sent_under_the_runs_name(store: RunStore, client: TestClient) -> None:
     run = record(store).runs[0]
     assert client.get(at(log_address(run.id))).status_code == 404
-    store.log_path(run.id).parent.mkdir(parents=True, exist_ok=True)
-    store.log_path(run.id).write_text("epoch 1\n")
+    store.files.log_path(run.id).parent.mkdir(parents=True, exist_ok=True)
+    store.files.log_path(run.id).write_text("epoch 1\n")
     answer = client.get(at(log_address(run.id)))
     assert answer.text == "epoch 1\n"
     assert f'filename="{run.short_id}.log"' in answer.headers["content-disposition"]
@@ -64,7 +64,9 @@ def test_all_numbers_of_a_study_or_of_any_runs_are_a_table(store: RunStore, clie
         assert {row["run"] for row in rows} == {run.id for run in study.runs}
         assert len({row["side"] for row in rows}) == 2
     one = list(csv.DictReader(io.StringIO(client.get(at(curves_address(runs=[study.runs[0].id]))).text)))
-    wanted = sum(len(store.history(study.runs[0].id, key)) for key in store.metric_keys(study.runs[0].id))
+    wanted = sum(
+        len(store.metrics.history(study.runs[0].id, key)) for key in store.metrics.metric_keys(study.runs[0].id)
+    )
     assert len(one) == wanted > 0
 
 

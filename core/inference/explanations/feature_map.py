@@ -75,7 +75,7 @@ def map_features(
     if method == "pca":
         places = [_pad(each) for each in components]
     else:
-        folder = store.folder(run.id) / PLACE
+        folder = store.files.folder(run.id) / PLACE
         places = list(_each_tsne(components, [epoch for epoch, _ in kept], folder, say))
     return FeatureMap(
         tuple(epoch for epoch, _ in kept), numbers, _fit(align(places)), tuple(each for _, each in kept)

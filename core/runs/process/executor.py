@@ -29,7 +29,7 @@ class ProcessExecutor:
 
     def start(self, store: RunStore, run_id: str) -> None:
         """Start the worker; what it prints goes to the run's log."""
-        path = store.log_path(run_id)
+        path = store.files.log_path(run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         words, environment = ["work", run_id], worker_environment() | {"MLFLOW_TRACKING_URI": store.uri}
         with path.open("ab") as log:

@@ -72,7 +72,7 @@ def _train(store: RunStore, run: Run) -> str:
     needed = needed_run(store, run)
     if needed is not None and needed.status != FINISHED:
         raise UserError(f"Run {needed.short_id}, which this one builds on, is {needed.state}; let it finish first.")
-    outcome = train(store, run, None if needed is None else store.fetch(needed.id, "checkpoint/best"))
+    outcome = train(store, run, None if needed is None else store.files.fetch(needed.id, "checkpoint/best"))
     status = KILLED if outcome.ending == "stopped" else FINISHED
     return _end(store, run, status, _ending(outcome, asked=store.get(run.id).stopping))
 

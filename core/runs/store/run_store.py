@@ -1,8 +1,8 @@
 """The only reader and writer of runs, over MLflow tracking.
 
 Everything a page, the command line or a worker knows of a run comes from here. A final state never moves by itself:
-only a person who resumes or prolongs a run opens it again. A stop is a request; a worker's death is found by its
-missing heartbeat and its vanished process.
+only a person who resumes or prolongs a run opens it again. A stop is a request. Reading changes nothing: runs whose
+worker is gone are marked by :mod:`core.runs.reaping`.
 """
 
 import json
@@ -10,38 +10,31 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
-from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
+from mlflow.entities import LifecycleStage, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking import GET_METRIC_HISTORY_MAX_RESULTS
 from mlflow.tracking import MlflowClient
-from mlflow.utils.search_utils import SearchUtils
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import UserError, say_environment
-from core.paths import home, logs_folder
+from core.paths import home
 from core.platforms import locked_file
-from core.runs.process.causes import last_words, say_cause, say_killed
 from core.runs.process.liveness import is_alive, this_process
-from core.runs.run import FAILED, FINAL, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run
+from core.runs.run import FINAL, KILLED, RUNNING, SCHEDULED, Orders, Progress, Run
 from core.runs.store.embedded import embedded_uri, has_tables, let_readers_and_writers_be, prepare_home, refuse_loss
-from core.runs.store.points import Point, read_points
+from core.runs.store.files import RunFiles
+from core.runs.store.metrics import RunMetrics
 from core.runs.store.run_ids import begins, only, say_deleted
 from core.runs.store.snapshots import PREFIX, snapshot_of
 
-SILENCE = 2.5
-"""Seconds without a heartbeat after which a worker's process is looked for."""
-LOST = 60.0
-"""Seconds without a heartbeat after which a worker on another machine counts as dead."""
 ENDED = frozenset({"worker", "beat", "stop", "started", "ended", "lost", "kill"})
 """Tags that are true of one attempt; the next begins without them."""
 REOPENED = ENDED | {"attempt", "order", "reason", "earlier", "config"}
@@ -75,6 +68,8 @@ class RunStore:
                 self._open(self._database)
         else:
             self._client = MlflowClient(tracking_uri=self.uri)
+        self.metrics = RunMetrics(self._client, self._database)
+        self.files = RunFiles(self._client)
 
     def _open(self, database: Path) -> None:
         refuse_loss(database)
@@ -150,7 +145,7 @@ class RunStore:
                 raise UserError(f"There is no run {run_id}; `python -m core runs` lists them.") from error
             if entity.info.lifecycle_stage == LifecycleStage.DELETED:
                 raise say_deleted(run_id)
-            return self._read(entity)
+            return snapshot_of(entity)
         found = self._search(begins(run_id)) if run_id else []
         if not found and run_id and (deleted := self._search(begins(run_id), deleted=True)):
             raise say_deleted(deleted[0].id)
@@ -189,7 +184,7 @@ class RunStore:
                 order_by=["attributes.start_time DESC"], page_token=token,
                 run_view_type=ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY,
             )  # fmt: skip
-            found += [snapshot_of(entity) if deleted else self._read(entity) for entity in page]
+            found += [snapshot_of(entity) for entity in page]
             token = page.token
             if not token:
                 break
@@ -202,31 +197,6 @@ class RunStore:
             page = self._client.search_experiments(page_token=page.token)
             found += page
         return found
-
-    def _read(self, entity: Any) -> Run:
-        run = snapshot_of(entity)
-        return self._buried(run) if not run.is_final else run
-
-    def bury(self, run_id: str) -> Run:
-        """Look at once whether a run's worker is still there, however short its silence; return the run."""
-        run = snapshot_of(self._client.get_run(run_id))
-        return run if run.is_final else self._buried(run, patience=0.0)
-
-    def _buried(self, run: Run, *, patience: float | None = None) -> Run:
-        """Mark a run whose worker is gone as failed."""
-        if run.status == SCHEDULED and not run.worker:
-            return run  # queued: nobody was to work on it yet
-        last = run.beat or run.created
-        silence = time.time() - last
-        if silence < (SILENCE if patience is None else patience) or is_alive(run.worker, unknown=silence < LOST):
-            return run
-        if run.killed:
-            self.finish(run.id, KILLED, say_killed(run))
-            return snapshot_of(self._client.get_run(run.id))
-        self._tag(run.id, lost="1")
-        cause = say_cause(run, self.log_path(run.id))
-        self.finish(run.id, FAILED, f"{cause} {last_words(self.log_path(run.id))}".strip())
-        return snapshot_of(self._client.get_run(run.id))
 
     def name_worker(self, run_id: str, worker: Mapping[str, Any]) -> None:
         """Record the process that was started for a run."""
@@ -286,6 +256,10 @@ class RunStore:
     def set_best(self, run_id: str, epoch: int, scores: Mapping[str, float]) -> None:
         """Record the best epoch so far."""
         self._tag(run_id, best=json.dumps(dict(scores)), best_epoch=str(epoch))
+
+    def mark_lost(self, run_id: str) -> None:
+        """Record that a run's process vanished, which is what its page then calls it."""
+        self._tag(run_id, lost="1")
 
     def finish(self, run_id: str, status: str, reason: str) -> None:
         """Move a run to a final state; one that is there already stays as it is."""
@@ -395,72 +369,6 @@ class RunStore:
         run = only(run_id, self._search(begins(run_id), deleted=True) if run_id else (), "deleted run")
         self._client.restore_run(run.id)
         return self.get(run.id)
-
-    def log_points(self, run_id: str, points: Iterable[tuple[str, Point]]) -> None:
-        """Append numbers to histories by key; keys below ``step/`` count steps, the others epochs."""
-        metrics = [Metric(key, value, int(1000 * at), step) for key, (step, value, at) in points]
-        for start in range(0, len(metrics), 1000):
-            self._client.log_batch(run_id, metrics=metrics[start : start + 1000])
-
-    def history(self, run_id: str, key: str) -> list[Point]:
-        """Return all points of a key in order; empty if there are none."""
-        if self._database:
-            return read_points(self._database, run_id, key)
-        found = self._client.get_metric_history(run_id, key)
-        return sorted((each.step, each.value, each.timestamp / 1000) for each in found)
-
-    def points_after(self, run_id: str, key: str, *, count: int, step: int) -> list[Point]:
-        """Return the points of a key that are new to somebody who knows so many of them, the last of this step."""
-        if self._database:
-            return read_points(self._database, run_id, key, after=step)
-        found: list[Point] = []
-        token = SearchUtils.create_page_token(count) if count else None  # type: ignore[no-untyped-call]
-        while True:
-            page = self._client._tracking_client.store.get_metric_history(
-                run_id, key, max_results=GET_METRIC_HISTORY_MAX_RESULTS, page_token=token
-            )
-            found += [(each.step, each.value, each.timestamp / 1000) for each in page]
-            token = page.token
-            if token is None:
-                return sorted(found)
-
-    def last_steps(self, run_id: str) -> dict[str, int]:
-        """Return the last step or epoch that each key has a point of."""
-        keys = self.metric_keys(run_id)
-        return {key: max(step for step, _, _ in self.history(run_id, key)) for key in keys}
-
-    def metric_keys(self, run_id: str) -> list[str]:
-        """Return the keys that have a history."""
-        return sorted(self._client.get_run(run_id).data.metrics)
-
-    def folder(self, run_id: str) -> Path:
-        """Return the local folder of a run's files, made if missing: ``checkpoint/``, ``pictures/``.
-
-        Where the store keeps artifacts elsewhere, this is a working copy; see :meth:`publish` and :meth:`fetch`.
-        """
-        folder = self._local_artifacts(run_id) or home() / "working" / run_id
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def publish(self, run_id: str, place: str) -> None:
-        """Copy a subfolder of :meth:`folder` to the store's own artifacts, where those are not local."""
-        if self._local_artifacts(run_id) is None and (self.folder(run_id) / place).exists():
-            self._client.log_artifacts(run_id, str(self.folder(run_id) / place), artifact_path=place)
-
-    def fetch(self, run_id: str, place: str) -> Path:
-        """Return a local copy of a subfolder of a run's files, which may be missing or empty."""
-        folder = self.folder(run_id) / place
-        if self._local_artifacts(run_id) is None and not folder.exists() and self._client.list_artifacts(run_id, place):
-            self._client.download_artifacts(run_id, place, str(self.folder(run_id)))
-        return folder
-
-    def _local_artifacts(self, run_id: str) -> Path | None:
-        address = urlparse(self._client.get_run(run_id).info.artifact_uri)
-        return Path(unquote(address.path)) if address.scheme in ("", "file") else None
-
-    def log_path(self, run_id: str) -> Path:
-        """Return the file that holds what the worker printed."""
-        return logs_folder() / f"{run_id}.log"
 
     def _tag(self, run_id: str, **tags: str) -> None:
         self._client.log_batch(run_id, tags=[RunTag(f"{PREFIX}{key}", value) for key, value in tags.items()])

@@ -32,7 +32,7 @@ class Histories:
         """Return the keys that have a history, looked up once an epoch."""
         state = (run.attempt, run.progress.epoch, run.is_final)
         if self.names[0] != state or not self.names[1]:
-            self.names = state, store.metric_keys(run.id)
+            self.names = state, store.metrics.metric_keys(run.id)
         return self.names[1]
 
     def read(self, store: RunStore, run: Run, key: str) -> Curve:
@@ -62,7 +62,7 @@ class Histories:
     def _extend(self, store: RunStore, run: Run, key: str, expected: bool) -> Curve:
         steps, values = self.known.get(key, NOTHING)
         if self.complete.get(key) != run.attempt and (run.is_final or expected or not len(steps)):
-            new = store.points_after(run.id, key, count=len(steps), step=int(steps[-1]) if len(steps) else -1)
+            new = store.metrics.points_after(run.id, key, count=len(steps), step=int(steps[-1]) if len(steps) else -1)
             if new:
                 at = np.array([each[2] for each in new], np.float64)
                 self.times[key] = np.concatenate([self.times.get(key, NOTHING[1]), at])

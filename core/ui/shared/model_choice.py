@@ -82,7 +82,7 @@ def _require_shipped(name: object) -> None:
 
 def _run_folder(run_id: str) -> Path:
     store = RunStore()
-    return store.fetch(store.get(run_id).id, "checkpoint/best")
+    return store.files.fetch(store.get(run_id).id, "checkpoint/best")
 
 
 @cache

@@ -20,10 +20,10 @@ def test_a_curve_read_piece_by_piece_is_the_whole_history_and_is_left_alone_afte
     store.start(run.id)
     known = Histories()
     for first, last in ((1, 5), (6, 6), (7, 20)):
-        store.log_points(run.id, points(first, last))
+        store.metrics.log_points(run.id, points(first, last))
         store.beat(run.id, Progress(step=last))
         steps, values = known.read(store, store.get(run.id), "step/loss")
-        whole = store.history(run.id, "step/loss")
+        whole = store.metrics.history(run.id, "step/loss")
         assert steps.tolist() == [each[0] for each in whole] == list(range(1, last + 1))
         assert values.tolist() == [each[1] for each in whole]
     store.finish(run.id, FINISHED, "done")
@@ -69,14 +69,14 @@ def test_a_history_is_the_same_in_our_own_reading_and_in_mlflows() -> None:
     store = RunStore()
     run = store.create("vessels", {"arm": "unet", "recipe": "quick", "seed": 0})
     told = [1.0, float("nan"), float("inf"), -float("inf"), 0.25]
-    store.log_points(run.id, [("step/loss", (step, value, 1e9 + step)) for step, value in enumerate(told)])
+    store.metrics.log_points(run.id, [("step/loss", (step, value, 1e9 + step)) for step, value in enumerate(told)])
     mlflow = [
         (each.step, each.value, each.timestamp / 1000)
         for each in MlflowClient(store.uri).get_metric_history(run.id, "step/loss")
     ]
-    np.testing.assert_equal(store.history(run.id, "step/loss")[0::4], mlflow[0::4])
-    np.testing.assert_equal([value for _, value, _ in store.history(run.id, "step/loss")], told)
-    assert store.points_after(run.id, "step/loss", count=4, step=3) == [(4, 0.25, 1e9 + 4)]
+    np.testing.assert_equal(store.metrics.history(run.id, "step/loss")[0::4], mlflow[0::4])
+    np.testing.assert_equal([value for _, value, _ in store.metrics.history(run.id, "step/loss")], told)
+    assert store.metrics.points_after(run.id, "step/loss", count=4, step=3) == [(4, 0.25, 1e9 + 4)]
 
 
 @pytest.mark.filterwarnings("default")  # of MLflow and SQLAlchemy
@@ -86,7 +86,7 @@ def test_a_curve_goes_on_where_the_run_does_and_time_in_the_queue_does_not_count
     known = Histories()
     for first, last in ((1, 5), (6, 9)):
         store.start(run.id)
-        store.log_points(run.id, points(first, last))
+        store.metrics.log_points(run.id, points(first, last))
         store.beat(run.id, Progress(step=last))
         store.finish(run.id, FINISHED, "done")
         ended = store.get(run.id)

@@ -12,7 +12,6 @@ from core.experiments import find_experiment
 from core.experiments.experiment import SYNTHETIC
 from core.public import public_limits, refuse_unfair
 from core.runs.process.fork_client import warm_up
-from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store.run_store import RunStore
 from core.studies.comparison import Side, differences
@@ -170,7 +169,6 @@ def _is_moving(store: RunStore, study: Study) -> bool:
 
 
 def _show(store: RunStore, name: str, was_moving: bool) -> None:
-    dispatch_seldom(store)
     try:
         study = open_study(store, name)
     except UserError:  # all its runs were deleted a moment ago

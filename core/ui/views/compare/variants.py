@@ -138,7 +138,7 @@ def show_pictures(store: RunStore, sides: Sequence[Side], kind: str) -> None:
 
 def _drawn(store: RunStore, side: Side) -> dict[int, Path]:
     """Return the folders of a side's sample pictures by epoch; of its first seed."""
-    root = store.fetch(side.runs[0].id, "pictures")
+    root = store.files.fetch(side.runs[0].id, "pictures")
     return {int(each.name): each for each in root.iterdir() if each.name.isdigit()} if root.is_dir() else {}
 
 

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core.experiments import catalogue
-from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store.readable import readable
 from core.runs.store.run_store import RunStore
@@ -19,7 +18,6 @@ def show_activity(store: RunStore, runs: list[Run]) -> None:
 
 
 def _show_active(store: RunStore, before: tuple[str, ...]) -> None:
-    dispatch_seldom(store)
     runs = readable(store.runs())
     active = [run for run in runs if not run.is_final]
     if tuple(run.id for run in active) != before:

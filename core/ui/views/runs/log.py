@@ -17,7 +17,7 @@ HEIGHT = 420
 
 def show_log(store: RunStore, run: Run) -> None:
     """Draw the last lines, or those that hold the words searched for."""
-    path = store.log_path(run.id)
+    path = store.files.log_path(run.id)
     if not path.exists():
         st.info("There is no log on this machine. It is written where the run was started.")
         return

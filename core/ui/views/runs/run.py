@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store.readable import why_unreadable
 from core.runs.store.run_store import RunStore
@@ -41,7 +40,6 @@ def show_run(store: RunStore, run: Run) -> None:
 
 
 def _show(store: RunStore, run_id: str, was_final: bool) -> None:
-    dispatch_seldom(store)
     try:
         run = store.get(run_id)
     except UserError:  # deleted a moment ago

@@ -22,7 +22,7 @@ LEGEND = {
 
 def show_samples(store: RunStore, run: Run, kind: str) -> None:
     """Draw the samples of one epoch: the newest, unless the visitor chose another."""
-    root = store.fetch(run.id, "pictures")
+    root = store.files.fetch(run.id, "pictures")
     epochs = sorted(int(each.name) for each in root.iterdir() if each.name.isdigit()) if root.is_dir() else []
     if not epochs:
         st.info(

@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from core.experiments import catalogue
-from core.runs.queue import dispatch_seldom
 from core.runs.run import Run
 from core.runs.store.run_store import RunStore
 from core.ui.components.refresh import follow
@@ -34,7 +33,6 @@ def show_table(store: RunStore, runs: list[Run]) -> None:
 
 
 def _show(store: RunStore) -> None:
-    dispatch_seldom(store)
     runs = store.runs()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         words = st.text_input(
