@@ -1,6 +1,6 @@
 """Western blot generation (report R1): can a picture of a blot be drawn from where its lanes and bands lie?"""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -89,7 +89,7 @@ class BlotsConfig(RunConfig):
             )
 
 
-class BlotsSetup(Setup[BlotsConfig]):
+class BlotsSetup(Setup[BlotsConfig, "BlotSet", "BlotItem"]):
     """Builds the pairs of networks, and blots as pairs of templates and target."""
 
     def build_network(self) -> "ConditionalGan":
@@ -118,29 +118,17 @@ class BlotsSetup(Setup[BlotsConfig]):
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the blots, hold a part of the gels back for validation and keep the rest in memory."""
         from core.data.layouts.blots import load_blots
-        from core.data.loaders import build_training_loader
         from core.data.torch_datasets.blots import BlotDataset
-        from core.engine.task import TaskData
 
-        own, found = self.config, self.open_data()
-        training, held = self.split_training(found)
+        own = self.config
+        training, held = self.split_training(self.found)
         say(f"Opening {len(training) + len(held)} blots.")
         dataset = BlotDataset(list(load_blots(training)), mirror=own.mirror, jitter=own.jitter, seed=own.seed)
-        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
-        note = f"{found.title}: {len(training)} blots to train on, {len(held)} to validate on."
-        return TaskData(
-            loader,
-            list(self._one_by_one(held)),
-            found.fingerprint(),
-            (*found.notes, note),
-            tuple(item.name for item in training),
-        )
+        note = f"{len(training)} blots to train on, {len(held)} to validate on."
+        return self.join_data(dataset, list(self.whole_images(held)), training, note)
 
-    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
-        """Return the blots of a split, one by one."""
-        return self._one_by_one(self.split_items(data, split))
-
-    def _one_by_one(self, items: Sequence["BlotItem"]) -> "Iterator[Batch]":
+    def whole_images(self, items: Sequence["BlotItem"]) -> "Iterator[Batch]":
+        """Yield the blots one by one."""
         import torch
 
         from core.data.layouts.blots import load_blots

@@ -186,7 +186,7 @@ class ByolExperiment(ClassificationExperiment):
 
         write_scenes(folder, n=n, seed=seed)
 
-    def set_up(self, config: RunConfig, traits: "Traits | None" = None) -> Setup[Any]:
+    def set_up(self, config: RunConfig, traits: "Traits | None" = None) -> Setup[Any, Any, Any]:
         """Return what builds the pre-training, or a classifier."""
         build = PretrainSetup if config.arm == PRETRAIN else DownstreamSetup
         return build(self, config, traits)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.data.layouts.classes import ClassifiedSet
     from core.data.layouts.found_classes import ClassifiedItem
-    from core.data.torch_datasets.classification import Normalisation
+    from core.data.torch_datasets.classification import Normalisation, ValidationBatches
     from core.data.torch_datasets.decoded import Framing, PictureStack
     from core.data.torch_datasets.labelled import PreparedPicture
     from core.data.transforms.arrays import Pixels
@@ -47,7 +47,7 @@ MONITORS = ("accuracy", "roc_auc", "macro_f1")
 """Scores that can decide which epoch is kept."""
 
 
-class ClassificationSetup(Setup[ClassificationConfig]):
+class ClassificationSetup(Setup[ClassificationConfig, "ClassifiedSet", "ClassifiedItem"]):
     """Builds networks on backbones, decoded pictures and features."""
 
     precision: ClassVar[str] = "fp32"
@@ -64,17 +64,12 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         """Return what the arm trains."""
         return self.entry.ways[self.config.arm]
 
-    @cached_property
-    def found(self) -> "ClassifiedSet":
-        """Return the config's data set, opened once."""
-        return cast("ClassifiedSet", self.open_data())
-
     def split_items(self, data: str, split: str) -> "Sequence[ClassifiedItem]":
         """Return what is in a split, labelled as the network numbers its classes; refuse classes it does not know."""
         from core.data.layouts.classes import with_classes
 
-        found = cast("ClassifiedSet", self.open_data(data)) if data else self.found
-        return self.items_of(with_classes(found, self.traits.classes), "val" if split == VAL_CHANGED else split)
+        found = with_classes(self.open_data(data), self.traits.classes)
+        return self.items_of(found, "val" if split == VAL_CHANGED else split)
 
     def split_training(self, found: "ClassifiedSet") -> "tuple[Sequence[ClassifiedItem], Sequence[ClassifiedItem]]":
         """Hold back a part of every class."""
@@ -191,18 +186,15 @@ class ClassificationSetup(Setup[ClassificationConfig]):
     @property
     def changed_anew(self) -> "PictureAugmentation":
         """Return the changes that are made in every epoch; those of copies are none of them."""
-        from core.data.transforms.augment import PictureAugmentation
-
-        return PictureAugmentation() if self.config.copies else self.augmentation
+        augmentation = self.augmentation
+        return type(augmentation)() if self.config.copies else augmentation
 
     def _with_copies(self, pictures: "PictureStack", training: int) -> "PictureStack":
         """Return the stack, followed by the copies of its first pictures, those to train on."""
         from core.data.torch_datasets.classification import WithCopies
 
-        own = self.config
-        if not own.copies:
-            return pictures
-        return WithCopies(pictures, self.augmentation, copies=own.copies, first=training, seed=own.seed)
+        copies, seed = self.config.copies, self.config.seed
+        return WithCopies(pictures, self.augmentation, copies=copies, first=training, seed=seed) if copies else pictures
 
     def _decoded(self, items: Sequence["ClassifiedItem"], key: str, say: Say) -> "PictureStack":
         from core.data.array_cache import cache_folder
@@ -301,13 +293,21 @@ class ClassificationSetup(Setup[ClassificationConfig]):
         from core.data.torch_datasets.decoded import PicturesOnDemand
 
         items = self.split_items(data, split)
-        pictures: PictureStack = PicturesOnDemand(items, load_pixels, self.framing)
         if split != VAL_CHANGED:
-            return ValidationBatches(items, pictures, normalisation=self.normalisation)
+            return self.whole_images(items)
+        pictures: PictureStack = PicturesOnDemand(items, load_pixels, self.framing)
         count = len(items)
         pictures = WithCopies(pictures, self.augmentation, copies=1, first=count, seed=self.config.seed)
         rows = np.arange(count, 2 * count)
         return ValidationBatches([*items, *items], pictures, normalisation=self.normalisation, rows=rows)
+
+    def whole_images(self, items: "Sequence[ClassifiedItem]") -> "ValidationBatches":
+        """Return whole pictures with their labels."""
+        from core.data.torch_datasets.classification import ValidationBatches, load_pixels
+        from core.data.torch_datasets.decoded import PicturesOnDemand
+
+        pictures = PicturesOnDemand(items, load_pixels, self.framing)
+        return ValidationBatches(items, pictures, normalisation=self.normalisation)
 
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
         """Frame and normalise a picture as in training."""

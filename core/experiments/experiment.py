@@ -120,7 +120,7 @@ class Experiment(ABC):
     share_title: ClassVar[str] = "Share of the picture"
     thin: ClassVar[bool] = False
     config_type: ClassVar[type[RunConfig]]
-    setup_type: "ClassVar[type[Setup[Any]]]"
+    setup_type: "ClassVar[type[Setup[Any, Any, Any]]]"
     arms: ClassVar[tuple[Arm, ...]]
     recipes: ClassVar[tuple[Recipe, ...]]
     reported: ClassVar[tuple[Reported, ...]]
@@ -309,7 +309,7 @@ class Experiment(ABC):
         """Return the config of a run of this experiment that must have finished first; None if it needs none."""
         return None
 
-    def set_up(self, config: RunConfig, traits: Traits | None = None) -> "Setup[Any]":
+    def set_up(self, config: RunConfig, traits: Traits | None = None) -> "Setup[Any, Any, Any]":
         """Return what builds the parts of a run.
 
         Args:

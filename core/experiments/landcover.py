@@ -1,8 +1,7 @@
 """Land cover from satellite pictures (report R3): FCN-32s against DeepLabV3, and what ImageNet weights are worth."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
 
     from core.data.layouts.landcover import LandcoverItem, LandcoverSet
     from core.data.torch_datasets.labelled import PreparedPicture
-    from core.data.torch_datasets.landcover import LandcoverPreparation
+    from core.data.torch_datasets.landcover import LandcoverBatches, LandcoverPreparation
     from core.data.transforms.arrays import Pixels
     from core.engine.score import Score
-    from core.engine.task import Batch, Task, TaskData
+    from core.engine.task import Task, TaskData
     from core.models.backbone_specs import BackboneSpec
     from core.models.fcn import FCN32s
 
@@ -97,13 +96,8 @@ class _Start:
         self.loaded = True
 
 
-class LandcoverSetup(Setup[LandcoverConfig]):
+class LandcoverSetup(Setup[LandcoverConfig, "LandcoverSet", "LandcoverItem"]):
     """Builds the networks, and crops of pictures with their labels."""
-
-    @cached_property
-    def found(self) -> "LandcoverSet":
-        """Return the config's data set, opened once."""
-        return cast("LandcoverSet", super().open_data())
 
     def read_traits(self) -> Traits:
         """Return the classes, which are always the same, and the colours that the backbone expects."""
@@ -188,14 +182,12 @@ class LandcoverSetup(Setup[LandcoverConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set and cut crops from its training pictures."""
-        from core.data.loaders import build_training_loader
         from core.data.torch_datasets.crops import Augmentation
-        from core.data.torch_datasets.landcover import LandcoverBatches, LandcoverDataset, open_picture
+        from core.data.torch_datasets.landcover import LandcoverDataset, open_picture
         from core.data.torch_datasets.whole_images import OpenedPictures
-        from core.engine.task import TaskData
 
-        own, found = self.config, self.found
-        training, held = self.split_training(found)
+        own = self.config
+        training, held = self.split_training(self.found)
         longest = [0]
 
         def open_one(number: int) -> "Pixels":
@@ -210,27 +202,14 @@ class LandcoverSetup(Setup[LandcoverConfig]):
             pictures, crop=crop, per_picture=own.crops, seed=own.seed, normalisation=self.preparation.normalisation,
             augmentation=Augmentation(flips=own.flips, scale=own.scale, colour=own.colour),
         )  # fmt: skip
-        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
-        note = (
-            f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on; crops of {crop} pixels."
-        )
-        return TaskData(
-            loader,
-            LandcoverBatches(held, self.preparation),
-            found.fingerprint(),
-            (*found.notes, note),
-            tuple(item.name for item in training),
-        )
+        note = f"{len(training)} pictures to train on, {len(held)} to validate on; crops of {crop} pixels."
+        return self.join_data(dataset, self.whole_images(held), training, note)
 
-    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
-        """Return the whole pictures of a split; where a set has no test pictures, they are its validation pictures."""
+    def whole_images(self, items: "Sequence[LandcoverItem]") -> "LandcoverBatches":
+        """Return whole pictures."""
         from core.data.torch_datasets.landcover import LandcoverBatches
 
-        return LandcoverBatches(self.split_items(data, split), self.preparation)
-
-    def open_data(self, data: str = "") -> "LandcoverSet":
-        """Return a data set by name or folder; the config's own, opened once, if empty."""
-        return cast("LandcoverSet", super().open_data(data)) if data else self.found
+        return LandcoverBatches(items, self.preparation)
 
     def split_items(self, data: str, split: str) -> "Sequence[LandcoverItem]":
         """Return what is in a split; where a set has no test images, these are its validation images."""

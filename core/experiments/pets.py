@@ -1,16 +1,17 @@
 """Foreground segmentation of pets (report R2): a U-Net against a ResNet34-U-Net, and against a pretrained encoder."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from core.config import RunConfig, knob
+from core.config import RunConfig
 from core.data.traits import Traits
 from core.experiments.experiment import Arm, Experiment, Recipe, Reported
-from core.experiments.pretraining import WEIGHTS, WEIGHTS_HELP, announce_weights, load_pretrained
+from core.experiments.pets_config import PetsConfig
+from core.experiments.pretraining import announce_weights, load_pretrained
 from core.experiments.setup import Say, Setup, say_nothing
 from core.paths import data_folder
 from core.public import refuse_folder
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from core.data.torch_datasets.masked import MaskedStack, Squashing, WholePictures
     from core.data.transforms.arrays import Pixels
     from core.engine.score import Score
-    from core.engine.task import Batch, Task, TaskData
+    from core.engine.task import Task, TaskData
     from core.models.backbones import StagedBackbone
     from core.models.encoder_unet import EncoderUNet
     from core.models.residual_unet import Residual
@@ -38,77 +39,8 @@ FEWEST_CHANNELS = 8
 OXFORD = "oxford-iiit-pet"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PetsConfig(RunConfig):
-    """Knobs of foreground segmentation."""
-
-    foreground: str = knob(
-        "pet+border",
-        "What is looked for: the animal without its outline, with it, or the outline alone. Masks that do not mark the "
-        "outline get one, 2 % of the picture wide.",
-        choices=("pet", "pet+border", "border"), group="Pictures",
-    )  # fmt: skip
-    size: int = knob(256, "Side of the square that the network sees; pictures are squashed into it. Scores are counted "
-                     "at the picture's own size.", low=96, high=2048, unit="pixels", group="Pictures")  # fmt: skip
-    test_size: int = knob(
-        0, "Side of that square when the network is validated, evaluated or tried; 0 takes the side of training. A "
-        "somewhat larger one often does better (Touvron et al., 2019), at the cost of the larger picture there alone.",
-        low=0, high=2048, unit="pixels", group="Pictures", advanced=True,
-    )  # fmt: skip
-    normalise: str = knob(
-        "imagenet",
-        "own takes away mean and deviation of this data set's training pictures, imagenet those that ImageNet networks "
-        "were trained with; unit only divides by 255.",
-        choices=("own", "imagenet", "unit"), group="Pictures", advanced=True,
-    )  # fmt: skip
-    denoise: bool = knob(False, "Replace single pixels that stand out by the median around them, in every picture that "
-                         "is read: against salt-and-pepper noise.", group="Pictures", advanced=True)  # fmt: skip
-    flip: bool = knob(False, "Mirror left and right at random.", group="Augmentation")
-    shift: float = knob(0.0, "Largest random shift, as a part of the side.", low=0.0, high=0.5, group="Augmentation")
-    scale: float = knob(0.0, "Largest random change of size, as a part of it: 0.2 gives 0.8 to 1.2.", low=0.0, high=0.9,
-                        group="Augmentation")  # fmt: skip
-    rotation: float = knob(0.0, "Largest random turn to either side.", low=0.0, high=180.0, unit="degrees",
-                           group="Augmentation")  # fmt: skip
-    colour: float = knob(0.0, "Strength of random brightness, contrast and saturation.", low=0.0, high=1.0,
-                         group="Augmentation")  # fmt: skip
-    weights: str = knob("pretrained", WEIGHTS_HELP, choices=WEIGHTS, group="Network")
-    frozen_stages: int = knob(
-        0, "So many of the pretrained encoder's eight stages, from the picture on, keep their ImageNet weights: edges "
-        "and colours need no new learning, and most of the time goes there.", low=0, high=8, group="Network",
-        advanced=True,
-    )  # fmt: skip
-    decoder: str = knob(
-        "whole", "Where the pretrained arm's decoder ends: at the whole size of the square, or at half of it, whose "
-        "answer is enlarged by interpolation and takes a quarter less time.", choices=("whole", "half"),
-        group="Network", advanced=True,
-    )  # fmt: skip
-    width: float = knob(1.0, "Factor on the channels of all layers that have no ImageNet weights; 1 is as reported.",
-                        low=0.0625, high=2.0, group="Network", advanced=True)  # fmt: skip
-    initialisation: str = knob(
-        "he", "Random weights the layers start from: he keeps the size of gradients from layer to layer, default is "
-        "PyTorch's own.", choices=("he", "default"), group="Network", advanced=True,
-    )  # fmt: skip
-    dropout: float = knob(0.1, "Share of the channels at the lowest resolution that a step leaves out; not for the "
-                          "pretrained arm.", low=0.0, high=0.9, group="Network", advanced=True)  # fmt: skip
-    double_sigmoid: bool = knob(
-        False, "Let cross-entropy put a sigmoid on values that went through one already, as the report's code did. A "
-        "pixel is foreground where the first sigmoid says at least the threshold.", advanced=True,
-    )  # fmt: skip
-    threshold: float = knob(0.5, "Probability from which a pixel counts as foreground.", low=0.01, high=0.99,
-                            group="Prediction", advanced=True)  # fmt: skip
-    test_mirror: bool = knob(
-        False, "Average the prediction over the picture and its mirror image, twice the work. Used when a run is "
-        "evaluated or tried, not while it trains.", group="Prediction",
-    )  # fmt: skip
-
-
-class PetsSetup(Setup[PetsConfig]):
+class PetsSetup(Setup[PetsConfig, "PetSet", "PetItem"]):
     """Builds the three networks, squashed pictures and their masks."""
-
-    @cached_property
-    def found(self) -> "PetSet":
-        """Return the config's data set, opened once."""
-        return cast("PetSet", super().open_data())
 
     @cached_property
     def training(self) -> "MaskedStack[PetItem]":
@@ -216,9 +148,7 @@ class PetsSetup(Setup[PetsConfig]):
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open all training pictures once, measure their colours where asked, and hold back a part for validation."""
         from core.data.array_cache import cache_folder
-        from core.data.loaders import build_training_loader
         from core.data.torch_datasets.masked import MaskedAugmentation, MaskedDataset
-        from core.engine.task import TaskData
 
         own, fingerprint = self.config, self.found.fingerprint()
         self.training.keep(
@@ -229,16 +159,13 @@ class PetsSetup(Setup[PetsConfig]):
         dataset = MaskedDataset(
             self.training, normalisation=self.normalisation, augmentation=augmentation, seed=own.seed
         )
-        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
-        held = self._whole(self.split_training(self.found)[1])
+        held = self.whole_images(self.split_training(self.found)[1])
         colours = ", ".join(f"{value:.3f}" for value in (*self.traits.mean, *self.traits.deviation))
         note = (
-            f"{self.found.title}: {len(dataset)} pictures to train on, {len(held)} to validate on. Mean and deviation "
-            f"of red, green and blue that are taken away: {colours}."
+            f"{len(dataset)} pictures to train on, {len(held)} to validate on. Mean and deviation of red, green and "
+            f"blue that are taken away: {colours}."
         )
-        return TaskData(
-            loader, held, fingerprint, (*self.found.notes, note), tuple(item.name for item in self.training.items)
-        )
+        return self.join_data(dataset, held, self.training.items, note)
 
     @property
     def _reading(self) -> str:
@@ -246,18 +173,11 @@ class PetsSetup(Setup[PetsConfig]):
         said = "\n".join(f"{item.name} {item.reading}" for item in self.training.items)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
-    def open_data(self, data: str = "") -> "PetSet":
-        """Return a data set by name or folder; the config's own, opened once, if empty."""
-        return cast("PetSet", super().open_data(data)) if data else self.found
-
-    def _whole(self, items: "Sequence[PetItem]") -> "WholePictures[PetItem]":
+    def whole_images(self, items: "Sequence[PetItem]") -> "WholePictures[PetItem]":
+        """Return whole pictures, squashed."""
         from core.data.torch_datasets.masked import WholePictures
 
         return WholePictures(items, self._load, self.test_squashing, self.normalisation)
-
-    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
-        """Return the whole pictures of a split, each opened when its turn comes."""
-        return self._whole(self.split_items(data, split))
 
     def prepare_picture(self, pixels: "Pixels") -> "PreparedPicture":
         """Squash and normalise a picture as in training; an answer means something everywhere in it."""

@@ -91,7 +91,7 @@ class ReconstructionConfig(RunConfig):
             )
 
 
-class ReconstructionSetup(Setup[ReconstructionConfig]):
+class ReconstructionSetup(Setup[ReconstructionConfig, "PictureSet", "PictureItem"]):
     """Builds autoencoders, and pictures with what they shall become."""
 
     @property
@@ -133,12 +133,10 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set, hold back a part for validation and bring the rest to the working size."""
-        from core.data.loaders import build_training_loader
         from core.data.torch_datasets.whole_images import OpenedPictures, PictureDataset
-        from core.engine.task import TaskData
 
-        own, found = self.config, self.open_data()
-        training, held = self.split_training(found)
+        own = self.config
+        training, held = self.split_training(self.found)
         dataset = PictureDataset(
             OpenedPictures(len(training), lambda number: self._open(training[number])),
             patch=own.patch,
@@ -147,25 +145,19 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
             noise=self.noise,
             seed=own.seed,
         )
-        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
         names = ", ".join(item.name for item in held[:8]) + (" …" if len(held) > 8 else "")
-        note = (
-            f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on ({names or 'nothing'})."
-        )
-        return TaskData(
-            loader, _Held(self, held), found.fingerprint(), (*found.notes, note), tuple(item.name for item in training)
-        )
+        note = f"{len(training)} pictures to train on, {len(held)} to validate on ({names or 'nothing'})."
+        return self.join_data(dataset, self.whole_images(held), training, note)
 
-    def build_split(self, data: str, split: str) -> "Iterator[Batch]":
-        """Return the whole pictures of a split, each opened when its turn comes."""
-        return self.whole(self.split_items(data, split))
+    def whole_images(self, items: "Sequence[PictureItem]") -> "_WholeImages":
+        """Return each picture as a batch of its own; where there is noise it is always the same."""
+        return _WholeImages(self, items)
 
-    def whole(self, items: "Sequence[PictureItem]") -> "Iterator[Batch]":
-        """Yield each picture as a batch of its own; where there is noise it is always the same."""
+    def prepare_item(self, item: "PictureItem") -> "Batch":
+        """Return one picture as a batch."""
         from core.data.torch_datasets.whole_images import prepare_example
 
-        for item in items:
-            yield prepare_example(self._open(item), name=item.name, noise=self.noise)
+        return prepare_example(self._open(item), name=item.name, noise=self.noise)
 
     def _open(self, item: "PictureItem") -> "Pixels":
         from core.data.image_io.reader import DATASET_LIMITS, read_picture
@@ -200,8 +192,8 @@ class ReconstructionSetup(Setup[ReconstructionConfig]):
         return tuple(notes)
 
 
-class _Held:
-    """The validation pictures of a run: opened anew at each pass, so that a large set does not fill the memory."""
+class _WholeImages:
+    """Whole pictures, opened anew at each pass, so that a large set does not fill the memory."""
 
     def __init__(self, setup: ReconstructionSetup, items: "Sequence[PictureItem]") -> None:
         self.setup = setup
@@ -211,7 +203,7 @@ class _Held:
         return len(self.items)
 
     def __iter__(self) -> "Iterator[Batch]":
-        return self.setup.whole(self.items)
+        return map(self.setup.prepare_item, self.items)
 
 
 class Reconstruction(Experiment):

@@ -1,6 +1,6 @@
 """Retinal vessel segmentation (report R1): which pixels of a fundus photograph are vessel?"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.data.transforms.arrays import Pixels
     from core.data.transforms.fundus import FundusPreparation
     from core.engine.score import Score
-    from core.engine.task import Batch, Task, TaskData
+    from core.engine.task import Task, TaskData
 
 SMALLEST_PATCH = 32
 WIDTHS = {"unet": ((64, 128, 256, 512), 1024), "unet-small": ((16, 32, 64), 128)}
@@ -99,7 +99,7 @@ class VesselsConfig(RunConfig):
                 raise UserError(f"{name} was given as {value}; 0, or at least {SMALLEST_PATCH} pixels, is allowed.")
 
 
-class VesselsSetup(Setup[VesselsConfig]):
+class VesselsSetup(Setup[VesselsConfig, "VesselSet", "VesselItem"]):
     """Builds U-Nets, fundus preparation and patches."""
 
     @property
@@ -132,13 +132,11 @@ class VesselsSetup(Setup[VesselsConfig]):
 
     def build_data(self, network: "nn.Module", *, say: Say = say_nothing) -> "TaskData":
         """Open the set, hold back a part for validation and cut patches from the rest."""
-        from core.data.loaders import build_training_loader
         from core.data.torch_datasets.crops import Augmentation, PatchDataset
         from core.data.torch_datasets.fundus import load_labelled
-        from core.engine.task import TaskData
 
-        own, found = self.config, self.open_data()
-        training, held = self.split_training(found)
+        own = self.config
+        training, held = self.split_training(self.found)
         dataset = PatchDataset(
             [self._prepare(load_labelled(item)) for item in training],
             patch=own.patch,
@@ -146,16 +144,9 @@ class VesselsSetup(Setup[VesselsConfig]):
             augmentation=Augmentation(own.flips, own.rotation, own.scale, own.colour_shift, own.blur),
             seed=own.seed,
         )
-        loader = build_training_loader(dataset, length=len(dataset), batch_size=own.batch_size, seed=own.seed)
         names = ", ".join(item.name for item in held) or "nothing"
-        note = f"{found.title}: {len(training)} pictures to train on, {len(held)} to validate on ({names})."
-        return TaskData(
-            loader,
-            list(self._whole(held)),
-            found.fingerprint(),
-            (*found.notes, note),
-            tuple(item.name for item in training),
-        )
+        note = f"{len(training)} pictures to train on, {len(held)} to validate on ({names})."
+        return self.join_data(dataset, list(self.whole_images(held)), training, note)
 
     def _prepare(self, picture: "LabelledPicture") -> "MaskedPicture":
         """Return what patches are cut from."""
@@ -164,11 +155,8 @@ class VesselsSetup(Setup[VesselsConfig]):
         image, mask, inside = self.preparation.prepare_pair(picture, soft=self.config.soft_masks)
         return MaskedPicture(image, mask, inside, self.preparation.prepare_known(picture))
 
-    def build_split(self, data: str, split: str) -> "Iterable[Batch]":
-        """Return the whole pictures of a split, each opened when its turn comes."""
-        return self._whole(self.split_items(data, split))
-
-    def _whole(self, items: Sequence["VesselItem"]) -> "FundusBatches":
+    def whole_images(self, items: Sequence["VesselItem"]) -> "FundusBatches":
+        """Return whole photographs."""
         from core.data.torch_datasets.fundus import FundusBatches
 
         return FundusBatches(items, self.preparation)

@@ -43,7 +43,7 @@ class Checkpoint:
         """Return the kind of learning problem that it answers."""
         return self.experiment.kind_of(self.card["config"]["arm"])
 
-    def set_up(self) -> Setup[Any]:
+    def set_up(self) -> Setup[Any, Any, Any]:
         """Return what builds its network and task again.
 
         Raises:

@@ -27,7 +27,7 @@ LONGEST = 2.0
 """Seconds after which no further pass is begun: a large network on a processor needs no average of many."""
 
 
-def count_work(setup: Setup[Any], network: nn.Module, example: tuple[nn.Module, Tensor] | None) -> int:
+def count_work(setup: Setup[Any, Any, Any], network: nn.Module, example: tuple[nn.Module, Tensor] | None) -> int:
     """Return the floating-point operations that one training picture takes, a multiplication with its addition being 2.
 
     Args:
@@ -43,7 +43,7 @@ def count_work(setup: Setup[Any], network: nn.Module, example: tuple[nn.Module, 
     return count_flops(module, images[:1])
 
 
-def picture_of(setup: Setup[Any], task: Task, network: nn.Module) -> tuple[nn.Module, Tensor]:
+def picture_of(setup: Setup[Any, Any, Any], task: Task, network: nn.Module) -> tuple[nn.Module, Tensor]:
     """Return the module that answers for a picture, and a picture ``(1, C, h, w)`` as it gets one.
 
     It is the first that the run held back, whole, or the first to test on; where there is none any more, a black

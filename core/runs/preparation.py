@@ -31,7 +31,7 @@ class Preparation:
         sees_pictures: Whether the batch is of pictures, not of stored features.
     """
 
-    setup: Setup[Any]
+    setup: Setup[Any, Any, Any]
     network: nn.Module
     begun: tuple[str, ...]
     data: TaskData
@@ -65,7 +65,7 @@ class Preparation:
         return facts | ({"start": " ".join(self.begun)} if self.begun else {})
 
 
-def prepare(setup: Setup[Any], earlier: Path | None, *, say: Say) -> Preparation:
+def prepare(setup: Setup[Any, Any, Any], earlier: Path | None, *, say: Say) -> Preparation:
     """Build a run's parts from its seed.
 
     Args:
@@ -88,7 +88,7 @@ def prepare(setup: Setup[Any], earlier: Path | None, *, say: Say) -> Preparation
     return Preparation(setup, network, begun, data, task, task.example(batch), "features" not in batch)
 
 
-def _refuse_lone_values(setup: Setup[Any], task: Task, data: TaskData, batch: Batch) -> None:
+def _refuse_lone_values(setup: Setup[Any, Any, Any], task: Task, data: TaskData, batch: Batch) -> None:
     """Refuse batches of one image on which batch normalisation cannot train."""
     if next((len(each) for each in batch.values() if isinstance(each, Tensor)), 0) != 1:
         return

@@ -100,7 +100,7 @@ def _chosen_before(run: Run) -> Compute | None:
     return chosen
 
 
-def build_card(setup: Setup[Any], run_id: str, facts: dict[str, str]) -> dict[str, Any]:
+def build_card(setup: Setup[Any, Any, Any], run_id: str, facts: dict[str, str]) -> dict[str, Any]:
     """Return what a checkpoint must say to be used again, and to be judged."""
     return {
         "experiment": setup.experiment.slug,

@@ -23,7 +23,7 @@ FEW = {"per_class": 2, "patches": 3, "diameter": 160, "crop": 48, "crops": 1}
 
 @dataclasses.dataclass
 class Trained:
-    setup: Setup[Any]
+    setup: Setup[Any, Any, Any]
     recorder: MemoryRecorder
     outcome: Outcome
     folder: Path

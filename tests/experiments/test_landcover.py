@@ -31,7 +31,7 @@ def drawn(synthetic_sets: SyntheticSets) -> Path:
     return synthetic_sets.of("landcover")
 
 
-def _setup(drawn: Path | str, arm: str, recipe: str = "quick", **changes: object) -> Setup[Any]:
+def _setup(drawn: Path | str, arm: str, recipe: str = "quick", **changes: object) -> Setup[Any, Any, Any]:
     return LANDCOVER.set_up(LANDCOVER.config(arm=arm, recipe=recipe, data=str(drawn), changes=changes))
 
 

@@ -18,7 +18,7 @@ from core.runs.store.run_store import RunStore
 from tests.experiments.short_runs import small_config
 
 
-def set_up_untrained(slug: str, arm: str) -> tuple[RunConfig, Setup[Any]]:
+def set_up_untrained(slug: str, arm: str) -> tuple[RunConfig, Setup[Any, Any, Any]]:
     """Return the config and the setup of an arm, as small as its knobs allow, with a set that is nowhere."""
     experiment = find_experiment(slug)
     config = small_config(slug, arm, Path("/somewhere/private/set"))

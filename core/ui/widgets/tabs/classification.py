@@ -1,6 +1,6 @@
 """The tab of a classification experiment: a picture in; the most probable classes, and where they come from, out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -28,24 +28,22 @@ from core.ui.widgets.outputs import build_gallery
 NOTHING = (None, None, EMPTY, None, None)
 
 
+class _Parts(NamedTuple):
+    """What a tab shows of an answer, and the switches for what it shows on demand."""
+
+    classes: gr.Label
+    said: gr.Markdown
+    milliseconds: gr.JSON
+    explain: gr.Checkbox
+    heat: gr.ImageSlider
+    similar: gr.Checkbox
+    nearest: gr.Gallery
+
+
 def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
     with beside_question(experiment) as question:
-        classes = gr.Label(label="Most probable classes", num_top_classes=5)
-        said = gr.Markdown(EMPTY, elem_classes="notes")
-        milliseconds = build_times()
-        explain = gr.Checkbox(False, label="Show where it looks")
-        heat = build_swipe(
-            position=50, label="Picture | where it looks: drag the line", visible=False, elem_classes="filled"
-        )
-        similar = gr.Checkbox(
-            False, label=f"Show the {SHOWN} most similar training pictures",
-            info="Where the data set is on this machine. The first time it takes a while, to look through it.",
-        )  # fmt: skip
-        nearest = build_gallery(
-            "Most similar training pictures, with class and cosine", columns=6, format="jpeg",
-            visible=False, elem_classes=["samples", "filled"],
-        )  # fmt: skip
+        parts = _build_parts()
         compared = build_comparison(places=False)
 
     def predict(
@@ -75,15 +73,35 @@ def build_classification_tab(demo: gr.Blocks, experiment: Experiment) -> None:
             asker(experiment, picture), (model, second_model), trusted=use_anyway, show=show, empty=NOTHING
         )  # fmt: skip
 
+    shown = [parts.classes, parts.milliseconds, parts.said, parts.heat, parts.nearest]
     join(
-        demo, experiment, question, predict, later=[explain, similar],
-        shown=Shown([classes, milliseconds, said, heat, nearest], NOTHING, compared),
+        demo, experiment, question, predict, later=[parts.explain, parts.similar],
+        shown=Shown(shown, NOTHING, compared),
     )  # fmt: skip
-    for switch, place in ((explain, heat), (similar, nearest)):
+    for switch, place in ((parts.explain, parts.heat), (parts.similar, parts.nearest)):
         kind = type(place)
         switch.change(
             lambda on, kind=kind: kind(visible=on), switch, place, api_visibility="private", queue=False
         )  # fmt: skip
+
+
+def _build_parts() -> _Parts:
+    classes = gr.Label(label="Most probable classes", num_top_classes=5)
+    said = gr.Markdown(EMPTY, elem_classes="notes")
+    milliseconds = build_times()
+    explain = gr.Checkbox(False, label="Show where it looks")
+    heat = build_swipe(
+        position=50, label="Picture | where it looks: drag the line", visible=False, elem_classes="filled"
+    )
+    similar = gr.Checkbox(
+        False, label=f"Show the {SHOWN} most similar training pictures",
+        info="Where the data set is on this machine. The first time it takes a while, to look through it.",
+    )  # fmt: skip
+    nearest = build_gallery(
+        "Most similar training pictures, with class and cosine", columns=6, format="jpeg",
+        visible=False, elem_classes=["samples", "filled"],
+    )  # fmt: skip
+    return _Parts(classes, said, milliseconds, explain, heat, similar, nearest)
 
 
 def _show(

@@ -1,7 +1,7 @@
 """The tab of a segmentation experiment: a picture in; overlay, probabilities, share, cut-out or widths out."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -30,26 +30,25 @@ LINES = (
 )
 
 
+class _Parts(NamedTuple):
+    """What a tab shows of an answer."""
+
+    view: gr.State
+    overlay: gr.ImageSlider
+    probability: gr.Image
+    cutout: gr.Image
+    threshold: gr.Slider
+    share: gr.Textbox
+    lines: gr.JSON
+    measured: gr.Markdown
+    said: gr.Markdown
+    milliseconds: gr.JSON
+
+
 def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
     """Lay out one tab and join its parts; must be called inside ``gr.Blocks``."""
-    view = gr.State(None)
     with beside_question(experiment) as question:
-        with gr.Tabs():
-            with gr.Tab("Overlay"):
-                overlay = build_swipe(position=40)
-            with gr.Tab("Probability"):
-                probability = build_picture("Black 0, pale yellow 1")
-            with gr.Tab("Cut-out", visible=not experiment.thin):
-                cutout = build_picture("Transparent PNG, at most 1,200 pixels", kind="png", image_mode="RGBA")
-        threshold = gr.Slider(
-            0.01, 0.99, 0.5, step=0.01, label="Threshold",
-            info="Probability from which a pixel counts as foreground. Moving it does not run the network again.",
-        )  # fmt: skip
-        share = gr.Textbox(label=experiment.share_title, interactive=False, elem_classes="share", max_lines=1)
-        lines = gr.JSON(label="Width and course of the lines", visible=False)
-        measured = gr.Markdown("", elem_classes="notes", visible=experiment.thin)
-        said = gr.Markdown(EMPTY, elem_classes="notes")
-        milliseconds = build_times()
+        parts = _build_parts(experiment)
         compared = build_comparison()
 
     def predict(
@@ -85,22 +84,48 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
 
         return answer(ask_of, (model, second_model), trusted=use_anyway, show=show, empty=NOTHING)
 
+    shown = [parts.overlay, parts.probability, parts.share, parts.milliseconds, parts.said, parts.view, parts.cutout]
     join(
-        demo, experiment, question, predict, extras=[threshold],
-        shown=Shown([overlay, probability, share, milliseconds, said, view, cutout, lines], NOTHING, compared),
+        demo, experiment, question, predict, extras=[parts.threshold],
+        shown=Shown([*shown, parts.lines], NOTHING, compared),
     )  # fmt: skip
-    threshold.input(
-        _redraw, [view, threshold], [overlay, share], show_progress="hidden", trigger_mode="always_last",
-        api_visibility="private",
+    _follow_threshold(parts, experiment)
+
+
+def _build_parts(experiment: Experiment) -> _Parts:
+    view = gr.State(None)
+    with gr.Tabs():
+        with gr.Tab("Overlay"):
+            overlay = build_swipe(position=40)
+        with gr.Tab("Probability"):
+            probability = build_picture("Black 0, pale yellow 1")
+        with gr.Tab("Cut-out", visible=not experiment.thin):
+            cutout = build_picture("Transparent PNG, at most 1,200 pixels", kind="png", image_mode="RGBA")
+    threshold = gr.Slider(
+        0.01, 0.99, 0.5, step=0.01, label="Threshold",
+        info="Probability from which a pixel counts as foreground. Moving it does not run the network again.",
     )  # fmt: skip
-    threshold.input(  # not on release alone: the number and the arrow keys move it too
+    share = gr.Textbox(label=experiment.share_title, interactive=False, elem_classes="share", max_lines=1)
+    lines = gr.JSON(label="Width and course of the lines", visible=False)
+    measured = gr.Markdown("", elem_classes="notes", visible=experiment.thin)
+    said = gr.Markdown(EMPTY, elem_classes="notes")
+    return _Parts(view, overlay, probability, cutout, threshold, share, lines, measured, said, build_times())
+
+
+def _follow_threshold(parts: _Parts, experiment: Experiment) -> None:
+    """Show the kept prediction anew whenever the threshold is moved."""
+    parts.threshold.input(
+        _redraw, [parts.view, parts.threshold], [parts.overlay, parts.share], show_progress="hidden",
+        trigger_mode="always_last", api_visibility="private",
+    )  # fmt: skip
+    parts.threshold.input(  # not on release alone: the number and the arrow keys move it too
         lambda seen, value: (
             None if experiment.thin or seen is None else seen.cutout(value), _measure(seen, value)
         ),
-        [view, threshold], [cutout, lines], show_progress="hidden", trigger_mode="always_last",
-        api_visibility="private",
+        [parts.view, parts.threshold], [parts.cutout, parts.lines], show_progress="hidden",
+        trigger_mode="always_last", api_visibility="private",
     )  # fmt: skip
-    lines.change(_say_lines, lines, measured, api_visibility="private", queue=False)
+    parts.lines.change(_say_lines, parts.lines, parts.measured, api_visibility="private", queue=False)
 
 
 def _redraw(view: SegmentationView | None, threshold: float) -> Any:
