@@ -12,8 +12,10 @@ import numpy as np
 from core.data.dataset import DatasetSpec, hold_back, name_some, say_left_out
 from core.data.image_io.headers import read_headers, say_own_ranges, say_pages
 from core.data.image_io.reader import DATASET_LIMITS, read_picture
-from core.data.layouts.pairs import PICTURE_FOLDERS, SPLIT_FOLDERS, find_child
-from core.data.layouts.visible_files import list_others, list_pictures
+from core.data.layouts.name_matching import find_key
+from core.data.layouts.pairs import PICTURE_FOLDERS, find_child
+from core.data.layouts.split_folders import split_folders
+from core.data.layouts.visible_files import list_folders, list_others, list_pictures, say_elsewhere
 from core.data.masks.files import MaskedFile, check_masked_files
 from core.data.masks.rule import MaskRule
 from core.data.masks.values import find_mask_rule, read_set_mask
@@ -78,11 +80,12 @@ def open_blots(folder: Path) -> BlotSet:
         places = _split_places(folder, names)
         found = {split: find(each) for split, each in places.items()}
         if found:
+            read = [place for each in places.values() for place in each]
             splits = {split: items for split, (items, _) in found.items()}
             notes = [
                 f"{split}: {note}" if len(found) > 1 else note for split, (_, said) in found.items() for note in said
             ]
-            notes += _say_files([place for each in places.values() for place in each])
+            notes += [*_say_files(read), *say_elsewhere(folder, read)]
             return _divided(folder, layout, splits, notes)
     raise UserError(
         f"{folder} is none of the known layouts; give template1/, template2/ and target/ with equal file names, or gel "
@@ -132,12 +135,14 @@ def _divided(folder: Path, layout: str, splits: dict[str, tuple[BlotItem, ...]],
 
 def _find_triples(places: tuple[Path, ...]) -> tuple[tuple[BlotItem, ...], list[str]]:
     """Return the blots whose three pictures are there, and what is to be said about the rest and about sizes."""
-    first, second, targets = (_by_stem(place) for place in places)
-    stems = sorted(first.keys() & second.keys() & targets.keys())
-    groups = _groups(stems)
-    items = tuple(BlotItem(stem, groups[stem], targets[stem], (first[stem], second[stem])) for stem in stems)
-    notes = []
-    if missing := sorted((first.keys() | second.keys() | targets.keys()) - set(stems)):
+    (first, second, targets), notes = _by_name(places)
+    whole = sorted(first.keys() & second.keys() & targets.keys())
+    groups = _groups([targets[name].stem for name in whole])
+    items = tuple(
+        BlotItem(stem := targets[name].stem, groups[stem], targets[name], (first[name], second[name])) for name in whole
+    )
+    stems = {name: path.stem for each in (first, second, targets) for name, path in each.items()}
+    if missing := sorted(stems[name] for name in stems.keys() - set(whole)):
         notes.append(
             f"Left out, for not being in all of template1, template2 and target: {len(missing):,} of the names "
             f"({name_some(missing)})."
@@ -153,30 +158,29 @@ def _find_triples(places: tuple[Path, ...]) -> tuple[tuple[BlotItem, ...], list[
 
 def _find_gel_crops(places: tuple[Path, ...]) -> tuple[tuple[BlotItem, ...], list[str]]:
     """Return the crops of all gels that have a mask, and what is to be said about them."""
-    images, masks = (_by_stem(place) for place in places)
-    both = sorted(images.keys() & masks.keys())
-    rule, said = _find_band_rule([masks[stem] for stem in both])
-    checked = check_masked_files((MaskedFile(images[stem], masks[stem]) for stem in both), any_size=True)
+    (images, masks), notes = _by_name(places)
+    both = [(images[name], masks[name]) for name in sorted(images.keys() & masks.keys())]
+    rule, said = _find_band_rule([mask for _, mask in both])
+    checked = check_masked_files((MaskedFile(image, mask) for image, mask in both), any_size=True)
     items = []
-    for stem in both:
-        files, turn = (images[stem], masks[stem]), checked.turned.get(masks[stem], 1)
-        for crop in find_crops(*_read_gel(*files, rule, turn)):
-            name = f"{stem}_{crop.top}_{crop.left}"
-            items.append(BlotItem(name, stem, images[stem], (masks[stem],), crop, rule, turn))
+    for image, mask in both:
+        turn = checked.turned.get(mask, 1)
+        for crop in find_crops(*_read_gel(image, mask, rule, turn)):
+            name = f"{image.stem}_{crop.top}_{crop.left}"
+            items.append(BlotItem(name, image.stem, image, (mask,), crop, rule, turn))
     gels = len({item.group for item in items})
-    notes = []
     if items:
-        notes = [
+        notes += [
             f"{len(items)} crops of {gels} gels, each about four lanes wide, split by gel, bands dark on light.",
             "Weak bands are often missing from such masks, so a part of what the crops show is in neither template.",
         ]
-    if without := sorted(images.keys() - {item.group for item in items}):
+    if without := sorted({image.stem for image in images.values()} - {item.group for item in items}):
         notes.append(
             f"Left out, for having no mask or no part with two marked bands: {len(without):,} of the gels "
             f"({name_some(without)})."
         )
-    if alone := sorted(masks.keys() - images.keys()):
-        notes.append(say_left_out([masks[stem] for stem in alone], "belonging to no gel by name", what="mask"))
+    if alone := sorted(masks[name] for name in masks.keys() - images.keys()):
+        notes.append(say_left_out(alone, "belonging to no gel by name", what="mask"))
     return tuple(items), [*notes, *said, *checked.notes]
 
 
@@ -229,10 +233,8 @@ def _say_files(places: Sequence[Path]) -> list[str]:
 def _split_places(folder: Path, names: tuple[tuple[str, ...], ...]) -> dict[str, tuple[Path, ...]]:
     """Return the folders of each split; those of the folder itself are for training."""
     splits = {}
-    for split, split_names in SPLIT_FOLDERS.items():
-        root = find_child(folder, split_names)
-        places = root and _all_children(root, names)
-        if places:
+    for split, roots in split_folders(list_folders(folder)).items():
+        if places := _all_children(roots[0], names):
             splits[split] = places
     own = _all_children(folder, names)
     return splits or ({"train": own} if own else {})
@@ -243,5 +245,15 @@ def _all_children(folder: Path, names: tuple[tuple[str, ...], ...]) -> tuple[Pat
     return tuple(place for place in places if place) if all(places) else None
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in list_pictures(folder)}
+def _by_name(places: Sequence[Path]) -> tuple[list[dict[str, Path]], list[str]]:
+    """Return each folder's images by what their names are compared by, and sentences on those of equal names."""
+    listed = [list_pictures(place) for place in places]
+    key = find_key(*listed)
+    named: list[dict[str, Path]] = []
+    for paths in listed:
+        own: dict[str, Path] = {}
+        for path in paths:
+            own.setdefault(key(path), path)
+        named.append(own)
+    twice = [path for paths, own in zip(listed, named, strict=True) for path in paths if path != own[key(path)]]
+    return named, [say_left_out(twice, "having the name of another image but for its ending")] if twice else []

@@ -10,9 +10,16 @@ from core.data.groups.image_groups import GroupedImage, find_image_groups
 from core.data.image_io.headers import read_headers, say_own_ranges, say_pages
 from core.data.layouts.name_matching import part_masks
 from core.data.layouts.pair_folders import FIELD_FOLDERS, MANUAL, PICTURE_FOLDERS, find_child, says_masks
-from core.data.layouts.pairs import SPLIT_FOLDERS
+from core.data.layouts.split_folders import split_folders
 from core.data.layouts.vessels import MASK_FOLDERS, find_vessels
-from core.data.layouts.visible_files import PICTURE_ENDINGS, list_folders, list_pictures, may_be_picture, name_below
+from core.data.layouts.visible_files import (
+    PICTURE_ENDINGS,
+    list_folders,
+    list_pictures,
+    may_be_picture,
+    name_below,
+    say_elsewhere,
+)
 from core.errors import UserError
 
 TEST_FRACTION = 0.2
@@ -79,19 +86,22 @@ def _find_fundus_set(folder: Path) -> PictureSet | None:
 
 
 def _find_plain(folder: Path) -> PictureSet:
-    root = next((each for each in (folder, *list_folders(folder)) if find_child(each, SPLIT_FOLDERS["train"])), folder)
-    places = {split: find_child(root, names) for split, names in SPLIT_FOLDERS.items()}
-    splits = {split: tuple(_items(place)) for split, place in places.items() if place}
-    splits = {split: items for split, items in splits.items() if items}
-    searched = [place for place in places.values() if place]
+    named = (split_folders(_open_folders(each)) for each in (folder, *list_folders(folder)))
+    places = {split: each[0] for split, each in next((each for each in named if "train" in each), {}).items()}
+    splits = {split: items for split, place in places.items() if (items := tuple(_items(place)))}
+    searched = [*places.values()]
     if not splits.get("train"):
         splits, searched = {"train": tuple(_items(folder))}, [folder]
     others = [path for place in searched for path in _files(place) if not _is_picture(path)]
     masks = [path for place in searched for path in (*sorted(_masks(_files(place))), *_closed_pictures(place))]
+    read = {path.parent for path in (*masks, *(item.image for items in splits.values() for item in items))}
+    elsewhere = say_elsewhere(folder, sorted(read))
     if not splits["train"]:
-        seen = f" {say_left_out(others, 'of a kind that is not read', what='file')}" if others else ""
-        raise UserError(f"{folder} holds no pictures; give a folder with {', '.join(PICTURE_ENDINGS)} files.{seen}")
+        seen = [say_left_out(others, "of a kind that is not read", what="file")] if others else []
+        said = f"{folder} holds no pictures; give a folder with {', '.join(PICTURE_ENDINGS)} files."
+        raise UserError(" ".join([said, *seen, *elsewhere]))
     splits, notes = _group(folder, splits)
+    notes += elsewhere
     if others:
         notes.append(say_left_out(others, "of a kind that is not read", what="file"))
     if masks:

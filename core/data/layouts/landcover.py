@@ -9,7 +9,8 @@ from core.data.dataset import DatasetSpec, hold_back, say_left_out
 from core.data.groups.image_groups import GroupedImage, find_image_groups
 from core.data.image_io.reader import DATASET_LIMITS, read_picture, upright
 from core.data.layouts.landcover_colours import CLASSES, COLOURS, UNKNOWN, Labels, read_colours, render_labels
-from core.data.layouts.visible_files import is_hidden, is_picture_name, list_folders, may_be_picture
+from core.data.layouts.split_folders import SPLIT_WORDS, split_folders
+from core.data.layouts.visible_files import is_hidden, is_picture_name, list_folders, may_be_picture, say_elsewhere
 from core.data.masks.files import MaskedFile, check_masked_files
 from core.data.masks.landcover_numbers import find_label_kind, read_numbers
 from core.data.transforms.arrays import Pixels
@@ -28,11 +29,6 @@ __all__ = [
     "render_labels",
 ]
 
-SPLIT_FOLDERS = {
-    "train": ("train", "training"),
-    "val": ("validation", "valid", "val"),
-    "test": ("test", "testing"),
-}
 _PICTURE = re.compile(r"(?P<number>.+)_sat\.(jpg|jpeg|png|tif|tiff)", re.IGNORECASE)
 _MASK_ENDINGS = (".png", ".tif", ".tiff", ".gif", ".bmp", ".jpg", ".jpeg")
 
@@ -72,7 +68,7 @@ LandcoverSet = DatasetSpec[LandcoverItem]
 
 
 def open_landcover(folder: Path) -> LandcoverSet:
-    """Find ``NNNN_sat.jpg`` with ``NNNN_mask.png`` in ``train/`` and ``validation/``, or in one folder.
+    """Find ``NNNN_sat.jpg`` with ``NNNN_mask.png`` in folders called after splits, or in one folder.
 
     Where no validation pictures with masks are found, a fifth of the training pictures is set aside for validation.
     Pictures without a mask are listed under ``unlabelled``: they can be predicted, not scored.
@@ -84,18 +80,20 @@ def open_landcover(folder: Path) -> LandcoverSet:
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; give one that holds NNNN_sat.jpg and NNNN_mask.png.")
     root = _find_root(folder)
-    places = {split: place for split, names in SPLIT_FOLDERS.items() if (place := _child(root, names))}
+    places = {split: named[0] for split, named in split_folders(list_folders(root)).items()}
     found = {split: _find_items(folder, place) for split, place in places.items()}
     if not found.get("train"):
         places["train"], found["train"] = root, _find_items(folder, root)
+    found = {split: items for split, items in found.items() if items}
     splits = {split: tuple(item for item in items if item.mask) for split, items in found.items()}
-    if not splits["train"]:
+    if not splits.get("train"):
         raise UserError(
             f"{folder} has no training pictures with masks; give NNNN_sat.jpg with NNNN_mask.png, in train/ and "
             f"validation/ or in one folder.{_say_seen(places['train'])}"
         )
     unlabelled = tuple(item for items in found.values() for item in items if not item.mask)
-    notes = [each for split, place in places.items() for each in _say_unused(place, found[split])]
+    notes = [each for split, place in places.items() for each in _say_unused(place, found.get(split, ()))]
+    notes += say_elsewhere(folder, places.values())
     if unlabelled:
         images = [item.image for item in unlabelled]
         said = say_left_out(
@@ -108,7 +106,7 @@ def open_landcover(folder: Path) -> LandcoverSet:
         splits["train"], splits["val"] = hold_back(splits["train"], 0.2, group=lambda item: item.group)
         notes.append("The folder has no validation split of its own: a fifth was set aside for validation.")
     kept = {split: items for split, items in (splits | {"unlabelled": unlabelled}).items() if items}
-    ordered = {split: kept[split] for split in (*SPLIT_FOLDERS, "unlabelled") if split in kept}
+    ordered = {split: kept[split] for split in (*SPLIT_WORDS, "unlabelled") if split in kept}
     return LandcoverSet("Land cover" if root == folder else root.name, "landcover", folder, ordered, tuple(notes))
 
 
@@ -169,10 +167,14 @@ def _check_size(item: LandcoverItem, mask: tuple[int, ...], picture: tuple[int, 
 
 def _find_root(folder: Path) -> Path:
     """Return the folder itself, or the one folder in it that holds the layout."""
-    inner = [each for each in list_folders(folder) if _child(each, SPLIT_FOLDERS["train"]) or _holds_pictures(each)]
-    if _child(folder, SPLIT_FOLDERS["train"]) or _holds_pictures(folder) or len(inner) != 1:
+    if _has_train(folder) or _holds_pictures(folder):
         return folder
-    return inner[0]
+    inner = [each for each in list_folders(folder) if _has_train(each) or _holds_pictures(each)]
+    return inner[0] if len(inner) == 1 else folder
+
+
+def _has_train(folder: Path) -> bool:
+    return "train" in split_folders(list_folders(folder))
 
 
 def _holds_pictures(folder: Path) -> bool:
@@ -208,7 +210,3 @@ def _say_unused(folder: Path, items: Sequence[LandcoverItem]) -> list[str]:
 def _say_seen(folder: Path) -> str:
     said = _say_unused(folder, [])
     return f" {' '.join(said)}" if said else ""
-
-
-def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((each for each in list_folders(folder) if each.name.lower() in names), None)

@@ -81,9 +81,10 @@ def _bare(path: Path) -> str:
     return path.stem.removesuffix(".ome")
 
 
-def find_key(images: Sequence[Path]) -> Key:
+def find_key(*folders: Sequence[Path]) -> Key:
     """Return what names are compared by: without regard to case and Unicode form where that tells images apart."""
-    return _fold if len({_fold(image) for image in images}) == len({_bare(image) for image in images}) else _bare
+    apart = all(len({*map(_fold, images)}) == len({*map(_bare, images)}) for images in folders)
+    return _fold if apart else _bare
 
 
 def _fold(path: Path) -> str:

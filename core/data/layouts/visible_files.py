@@ -1,10 +1,12 @@
 """What a folder holds for people: files that systems leave behind, pipes and devices are never taken for images."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from core.data.dataset import name_some, say_left_out
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".ppm", ".pgm", ".webp")
 SYSTEM_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"})
@@ -97,6 +99,19 @@ def list_deep(place: Path, levels: int = 2) -> Visible:
 def list_deeper_pictures(folder: Path) -> list[Path]:
     """Return the images that lie one or two folders deeper, in order; a whole disk is not searched."""
     return sorted(path for each in list_folders(folder) for path in list_deep(each, 1).pictures)
+
+
+def say_elsewhere(folder: Path, read: Iterable[Path], levels: int = 4) -> list[str]:
+    """Return the sentence on the images in a folder, or so many levels below it, that lie in none of those read."""
+    places = list(dict.fromkeys(read))
+    elsewhere = [path for path in list_deep(folder, levels).pictures if path.parent not in places]
+    if not elsewhere:
+        return []
+    shown = [f"{each.relative_to(folder).as_posix()}/" for each in places if each != folder]
+    where = (
+        f"in none of the folders that are read ({name_some(shown)})" if shown else "in folders that are not searched"
+    )
+    return [say_left_out(name_below(elsewhere, folder), where)]
 
 
 def name_below(paths: Sequence[Path], folder: Path) -> list[str]:

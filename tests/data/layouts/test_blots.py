@@ -6,7 +6,7 @@ from PIL import Image
 
 from core.data.layouts.blots import BlotSet, load_blot, load_blots, open_blots
 from core.paths import PROJECT
-from tests.data.layouts.sentences import assert_names, refuses
+from tests.data.layouts.sentences import assert_names, find_note, refuses
 
 PLACES = ("template1", "template2", "target")
 REAL = PROJECT.parent / "shared" / "data" / "blots_gel_bands"
@@ -200,3 +200,28 @@ def test_a_real_gel_gives_about_24_crops_whose_bands_are_dark_under_the_template
         darker.append(target[0][~bands].mean() - target[0][bands].mean())
     assert np.mean(darker) > 0.6
     assert min(darker) > 0.1
+
+
+def test_split_folders_may_have_any_of_their_usual_names_and_others_are_told(tmp_path: Path) -> None:
+    for place, count in (("train", 4), ("dev", 2), ("test_set", 2), ("holdout", 3)):
+        _make_triples(tmp_path / place, [f"{place}{number}" for number in range(count)])
+    found = open_blots(tmp_path)
+    assert {split: len(items) for split, items in found.splits.items()} == {"train": 4, "val": 2, "test": 2}
+    find_note(found, 9, "holdout/target/holdout0.png")
+
+
+def test_gels_and_masks_are_matched_without_regard_to_case_and_unicode_form(tmp_path: Path) -> None:
+    _make_gels(tmp_path, 2)
+    for number in range(2):
+        image, mask = (tmp_path / place / f"gel{number}.png" for place in ("images", "masks"))
+        image.rename(image.with_stem(f"g\u00e9l{number}"))
+        mask.rename(mask.with_stem(f"GE\u0301L{number}"))
+    assert {item.group for split in open_blots(tmp_path).splits.values() for item in split} == {
+        f"g\u00e9l{number}" for number in range(2)
+    }
+
+
+def test_images_of_one_name_with_other_endings_are_told(tmp_path: Path) -> None:
+    _make_gels(tmp_path, 2)
+    Image.fromarray(np.zeros((200, 240), np.uint8)).save(tmp_path / "images/gel0.tif")
+    find_note(open_blots(tmp_path), 1, "gel0.tif")

@@ -193,3 +193,29 @@ def test_16_bit_images_that_are_scaled_each_by_itself_are_told(tmp_path: Path, e
     find_note(open_pets(tmp_path / "pairs"), "16 bits", "4 of 4", f"0.{ending}")
     find_note(open_classified(tmp_path / "classes"), "16 bits", "8 of 8", f"c0.{ending}")
     assert not any("bits" in note for note in open_pictures(tmp_path / "full").notes)
+
+
+def test_split_folders_may_have_any_of_their_usual_names(tmp_path: Path) -> None:
+    for place, count in (("train", 4), ("dev", 2), ("test_images", 2)):
+        for number in range(count):
+            _picture(tmp_path / place / f"{number}.png")
+    found = open_pictures(tmp_path)
+    assert {split: len(items) for split, items in found.splits.items()} == {"train": 4, "val": 2, "test": 2}
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("place", ["", "extra", "train/a/b/c"])
+def test_images_beside_and_below_what_is_searched_are_told(tmp_path: Path, place: str) -> None:
+    for number in range(4):
+        _picture(tmp_path / "train" / f"{number}.png")
+        _picture(tmp_path / "test" / f"{number}.png")
+    _picture(tmp_path / place / "far.png")
+    found = open_pictures(tmp_path)
+    assert len(found.splits["train"]) == len(found.splits["test"]) == 4
+    find_note(found, 1, (Path(place) / "far.png").as_posix())
+
+
+def test_a_folder_whose_images_lie_too_deep_is_refused_with_them(tmp_path: Path) -> None:
+    _picture(tmp_path / "a/b/c/d.png")
+    with refuses("a/b/c/d.png", ".png"):
+        open_pictures(tmp_path)

@@ -16,7 +16,7 @@ from core.data.layouts.landcover import (
     read_colours,
     render_labels,
 )
-from tests.data.layouts.sentences import assert_names, refuses
+from tests.data.layouts.sentences import assert_names, find_note, refuses
 
 SIZE = (24, 32)
 
@@ -169,3 +169,21 @@ def test_a_folder_without_training_pictures_is_refused(tmp_path: Path, content: 
         _write(folder / "train", "0000", mask=False)
     with refuses(folder, "NNNN_sat.jpg", "NNNN_mask.png"):
         open_landcover(folder)
+
+
+def test_split_folders_may_have_any_of_their_usual_names(tmp_path: Path) -> None:
+    for place, count in (("train_images", 4), ("val_set", 2), ("test1", 2)):
+        for number in range(count):
+            _write(tmp_path / place, f"{number}", seed=number + 10 * len(place))
+    found = open_landcover(tmp_path)
+    assert {split: len(items) for split, items in found.splits.items()} == {"train": 4, "val": 2, "test": 2}
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("place", ["", "train/tile2", "holdout", "archive/more/deeper"])
+def test_images_in_folders_that_are_not_read_are_told(tmp_path: Path, place: str) -> None:
+    _make(tmp_path)
+    _write(tmp_path / place, "77", seed=77)
+    found = open_landcover(tmp_path)
+    assert sum(map(len, found.splits.values())) == 5
+    find_note(found, 2, (Path(place) / "77_sat.jpg").as_posix(), "train/", "validation/")
