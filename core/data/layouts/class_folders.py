@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from core.data.layouts.class_names import plain_class
 from core.data.layouts.found_classes import SINGLE, FoundClasses, FoundPicture
 from core.data.layouts.name_matching import part_masks
 from core.data.layouts.pair_folders import PICTURE_FOLDERS
-from core.data.layouts.split_folders import split_folders, split_of
+from core.data.layouts.split_folders import SPLIT_WORDS, split_folders, split_of
 from core.data.layouts.visible_files import list_deep, list_folders, list_pictures, list_visible, name_below
 
 MASK_FOLDERS = frozenset(
@@ -21,6 +21,8 @@ MASK_FOLDERS = frozenset(
      "manual1", "segmentation", "segmentations", "trimaps", "fov"}
 )  # fmt: skip
 """Below a class, these hold no images of it."""
+ARRAY_PARTS = frozenset({"x", "y", "image", "images", "img", "imgs", "label", "labels", "target", "targets", "data"})
+"""What arrays are called that hold the images or the labels of all classes."""
 SIDECARS = frozenset({".txt", ".md", ".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", ".html", ".npy"})
 """Files that nobody takes for images."""
 
@@ -227,15 +229,40 @@ def _innermost(place: Path) -> Path:
 
 
 def find_arrays(folder: Path) -> FoundClasses | None:
-    """A ``.npy`` file for each class, with or without split folders around them."""
+    """A ``.npy`` file for each class, with or without split folders around them, or with the split in its name."""
     places = {split: folders[0] for split, folders in split_folders(list_folders(folder)).items()}
-    splits = {split: rows for split, place in places.items() if (rows := _rows(place))} or {SINGLE: _rows(folder)}
+    splits = {split: rows for split, place in places.items() if (rows := _rows(list_arrays(place)))}
+    splits = splits or _rows_by_name(list_arrays(folder))
     return FoundClasses("arrays", splits) if _count_classes(splits) > 1 else None
 
 
-def _rows(place: Path) -> list[FoundPicture]:
-    """Return the rows of a folder's ``.npy`` files, such as ``normal.npy`` and ``pneumonia.npy``."""
-    arrays = sorted(path for path in place.glob("*.npy") if path.is_file() and not path.name.startswith("."))
+def list_arrays(place: Path) -> list[Path]:
+    """Return the visible ``.npy`` files of a folder, in order."""
+    return [path for path in list_visible(place).others if path.suffix.lower() == ".npy" and path.is_file()]
+
+
+def _rows(arrays: Sequence[Path], names: Mapping[Path, str] | None = None) -> list[FoundPicture]:
+    """Return the rows of ``.npy`` files, such as ``normal.npy`` and ``pneumonia.npy``."""
     if len(arrays) < 2:
         return []
-    return [FoundPicture(path, path.stem, row) for path in arrays for row in range(len(open_picture_array(path)))]
+    word = names or {path: path.stem for path in arrays}
+    return [FoundPicture(path, word[path], row) for path in arrays for row in range(len(open_picture_array(path)))]
+
+
+def _rows_by_name(arrays: Sequence[Path]) -> dict[str, list[FoundPicture]]:
+    """Return the rows by split; none where names say splits alone, or images and labels, as ``X_train.npy`` does."""
+    told = {path: _split_and_class(path.stem) for path in arrays}
+    if any(not name or name.lower() in ARRAY_PARTS for _, name in told.values()):
+        return {}
+    if None in {split for split, _ in told.values()}:
+        return {SINGLE: _rows(arrays)}
+    names = {path: name for path, (_, name) in told.items()}
+    by_split = {split: [path for path, own in told.items() if own[0] == split] for split in SPLIT_WORDS}
+    return {split: _rows(paths, names) for split, paths in by_split.items() if paths}
+
+
+def _split_and_class(stem: str) -> tuple[str | None, str]:
+    """Return the split that one of a name's words says, and the name without it: ``normal`` of ``normal_train``."""
+    words = re.split(r"[\s_.-]+", stem)
+    said = next((word for word in words if split_of(word)), None)
+    return (None, stem) if said is None else (split_of(said), "_".join(word for word in words if word != said))

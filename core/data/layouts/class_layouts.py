@@ -5,9 +5,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from core.data.dataset import NAMED, say_left_out
+from core.data.dataset import NAMED, name_some, say_left_out
 from core.data.layouts.class_file_names import find_named_files
-from core.data.layouts.class_folders import MASK_FOLDERS, SIDECARS, count_endings, find_arrays, find_class_folders
+from core.data.layouts.class_folders import (
+    MASK_FOLDERS,
+    SIDECARS,
+    count_endings,
+    find_arrays,
+    find_class_folders,
+    list_arrays,
+)
 from core.data.layouts.class_names import plain_class
 from core.data.layouts.class_tables import DEFECT_CLASSES, find_single_table, find_split_tables
 from core.data.layouts.found_classes import SINGLE, FoundClasses, FoundPicture
@@ -118,6 +125,8 @@ def say_seen(folder: Path) -> str:
     unread = [path for path in unread if path.suffix.lower() not in SIDECARS]
     if unread:
         seen.append(f"{count_endings(unread)}, which are not read as images")
+    if arrays := list_arrays(folder):
+        seen.append(f"{name_some(arrays)}, whose names are no classes")
     seen += [f"{path.name}, in which no column is known to tell classes" for path in others
              if path.suffix.lower() in {".csv", ".tsv"}][:1]  # fmt: skip
     return " and ".join(seen)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.data.layouts.image_index import PathIndex, PictureIndex
-from core.data.layouts.table_columns import Columns, IsPicture, as_label, cell, find_columns, ones
+from core.data.layouts.table_columns import Columns, IsPicture, cell, find_columns, ones, told_label
 from core.errors import UserError
 
 __all__ = ["LabelTable", "PictureIndex", "read_label_table", "write_predictions_csv"]
@@ -82,7 +82,7 @@ class LabelTable:
 
     def _label(self, row: Sequence[str]) -> str:
         if not self.columns.one_hot:
-            return as_label(cell(row, self.columns.label))
+            return told_label(cell(row, self.columns.label))
         hot = ones(row, self.columns.one_hot)
         return self.header[hot[0]].strip() if len(hot) == 1 else ""
 

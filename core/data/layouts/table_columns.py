@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from core.data.layouts.pairs import PICTURE_ENDINGS
+from core.data.layouts.split_folders import split_of
 
 PICTURE_COLUMNS = (
     "filename", "file name", "file", "image id", "image", "image index", "image name", "id code", "image path",
@@ -29,6 +30,9 @@ NO_LABELS = frozenset(
      "bytes", "license", "author", "source", "index", "row", "x", "y1", "x1", "sex", "gender", "view", "comment"}
 )  # fmt: skip
 """Columns that nobody means by a class; a table whose columns are otherwise unknown may have its class in another."""
+MISSING = frozenset({"nan", "na", "n/a", "#n/a", "<na>", "null", "?", "-", "--"})
+"""What programs and people write into a cell for want of a label, in lower case."""
+MOST_SPLITS = 5
 SAMPLED = 200
 """So many rows are looked at to tell which column names pictures."""
 
@@ -84,6 +88,7 @@ def find_columns(rows: Rows, is_picture: IsPicture | None = None) -> Columns | N
     if picture is None:
         return None
     label, group, split = (None if place == picture else place for place in (label, group, split))
+    split = _by_words(names, body, {picture, label, group}) if split is None else split
     one_hot = _one_hot(names, body, {picture, group, split}) if label is None else ()
     guess = None if label is not None or one_hot or is_picture is None else _only_other(names, body, picture)
     told = {place for place, name in enumerate(names) if name in LABEL_COLUMNS} | {*worded}
@@ -144,11 +149,26 @@ def _picture_column(
 
 
 def _one_hot(names: Sequence[str], rows: Rows, used: set[int | None]) -> tuple[int, ...]:
-    """Return the columns of zeros and ones, where most rows have a single 1 among them."""
+    """Return the columns of zeros and ones, where most rows have a single 1 among them.
+
+    A column without which all rows have a single 1 is none of them, such as ``male``.
+    """
     values = {column: {cell(row, column) for row in rows} for column in range(len(names)) if column not in used}
     hot = tuple(column for column, cells in values.items() if cells and {*map(as_label, cells)} <= {"0", "1"})
     single = sum(len(ones(row, hot)) == 1 for row in rows)
-    return hot if len(hot) > 1 and rows and 2 * single >= len(rows) else ()
+    fewer = [tuple(column for column in hot if column != each) for each in hot] if single < len(rows) else []
+    whole = next((each for each in fewer if len(each) > 1 and all(len(ones(row, each)) == 1 for row in rows)), None)
+    return whole or (hot if len(hot) > 1 and rows and 2 * single >= len(rows) else ())
+
+
+def _by_words(names: Sequence[str], rows: Rows, used: set[int | None]) -> int | None:
+    """Return the column whose few words are those of splits, train among them, whatever it is called."""
+    for column in (each for each in range(len(names)) if each not in used):
+        words = {word for row in rows if (word := cell(row, column))}
+        splits = {split_of(word) for word in words} if len(words) <= MOST_SPLITS else set()
+        if "train" in splits and len(splits - {None}) > 1:
+            return column
+    return None
 
 
 def ones(row: Sequence[str], columns: Sequence[int]) -> list[int]:
@@ -163,6 +183,15 @@ def as_label(text: str) -> str:
     ('1', '0.50', '007', 'Cat 2.0')
     """
     return re.sub(r"^(-?\d+)\.0+$", r"\1", text.strip())
+
+
+def told_label(text: str) -> str:
+    """Return a table's label as :func:`as_label` does; empty where programs write that there is none.
+
+    >>> [told_label(text) for text in ("NaN", "n/a", "?", "none", "1.0")]
+    ['', '', '', 'none', '1']
+    """
+    return "" if text.strip().lower() in MISSING else as_label(text)
 
 
 def _only_other(names: Sequence[str], rows: Rows, picture: int) -> int | None:

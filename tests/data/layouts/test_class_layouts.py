@@ -194,6 +194,24 @@ def test_arrays_keep_the_splits_they_have(tmp_path: Path) -> None:
     assert _sizes(open_classified(tmp_path)) == {"train": 12, "test": 6}
 
 
+def test_the_names_of_arrays_may_say_the_split(tmp_path: Path) -> None:
+    for split, count in (("train", 6), ("test", 3)):
+        for name in ("normal", "pneumonia"):
+            np.save(tmp_path / f"{name}_{split}.npy", np.zeros((count, 2, 2), np.uint8))
+    found = open_classified(tmp_path)
+    assert (found.classes, _sizes(found)) == (("normal", "pneumonia"), {"train": 12, "test": 6})
+
+
+@pytest.mark.parametrize("names", [
+    ("train", "test"), ("X_train", "X_test"), ("X_train", "y_train", "X_test", "y_test"), ("images", "labels"),
+])  # fmt: skip
+def test_arrays_called_after_splits_or_parts_of_a_set_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        np.save(tmp_path / f"{name}.npy", np.zeros((6,) if name[0] in "yl" else (6, 2, 2), np.uint8))
+    with refuses(f"{sorted(names)[0]}.npy", ".npy file per class"):
+        open_classified(tmp_path)
+
+
 def test_file_names_tell_the_class_in_one_folder(tmp_path: Path) -> None:
     found = open_classified(_write_named(tmp_path, 60, classes=12))
     assert (found.layout, found.classes) == ("named files", tuple(str(number) for number in range(12)))

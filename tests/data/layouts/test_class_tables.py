@@ -225,3 +225,33 @@ def test_equal_names_in_two_folders_that_nothing_tells_apart_are_refused_with_th
     write_table(tmp_path / "labels.csv", [row[: header.count(",") + 1] for row in rows], header)
     with refuses("6 of 6", "labels.csv", "a0.png", f"{places[0]}/a0.png", f"{places[1]}/a0.png", "split"):
         open_classified(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["NaN", "N/A", "#N/A", "null", "?", " nan "])
+def test_what_stands_for_a_missing_label_is_no_class(tmp_path: Path, missing: str) -> None:
+    words = ["ant", "bee", "bee", missing, "ant", missing, "bee", "ant", "ant", "bee"]
+    rows = [(f"{name}.png", word) for name, word in zip(_pictures(tmp_path), words, strict=True)]
+    write_table(tmp_path / "labels.csv", rows, "image,label")
+    with refuses("a3.png", "labels.csv"):
+        open_classified(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["fold", "Teil", "usage"])
+def test_a_column_of_splits_is_known_by_its_words(tmp_path: Path, column: str) -> None:
+    words = ["Train"] * 6 + ["Test"] * 4
+    rows = [(f"{name}.png", number % 2, words[number]) for number, name in enumerate(_pictures(tmp_path))]
+    write_table(tmp_path / "labels.csv", rows, f"image,label,{column}")
+    assert _sizes(open_classified(tmp_path)) == {"train": 6, "test": 4}
+    rows[-1] = ("a9.png", 1, "apart")
+    write_table(tmp_path / "labels.csv", rows, f"image,label,{column}")
+    with refuses("apart"):
+        open_classified(tmp_path)
+
+
+def test_another_column_of_zeros_and_ones_beside_those_of_classes_is_no_class(tmp_path: Path) -> None:
+    rows = [
+        (name, n % 2, *(int(n % 3 == place) for place in range(3))) for n, name in enumerate(_pictures(tmp_path, 12))
+    ]
+    write_table(tmp_path / "labels.csv", rows, "image_id,male,healthy,rust,scab")
+    found = open_classified(tmp_path)
+    assert _words(found) == Counter(healthy=4, rust=4, scab=4)
