@@ -80,7 +80,7 @@ def _find_fundus_set(folder: Path) -> PictureSet | None:
         for split, items in found.splits.items()
     }
     unlabelled = taken.pop("unlabelled", ())
-    notes = () if unlabelled else found.notes  # the note says that they cannot be scored, which holds for masks alone
+    notes = found.notes[bool(unlabelled) :]  # the first says that they cannot be scored, which holds for masks alone
     splits = {split: items + (unlabelled if split == "test" else ()) for split, items in taken.items()}
     return PictureSet(found.title, found.layout, folder, splits, notes)
 

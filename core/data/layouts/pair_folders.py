@@ -47,6 +47,10 @@ class Place:
     second: Path | None = None
     notes: tuple[str, ...] = ()
 
+    def folders(self) -> set[Path]:
+        """Return all of its folders."""
+        return {each for each in (self.images, self.masks, self.fields, self.second) if each}
+
     def files(self) -> tuple[list[Path], list[Path]]:
         """Return the images, and what lies among the masks."""
         if self.images != self.masks:

@@ -1,5 +1,6 @@
 """Folders of images and of masks that belong together by name, with or without split folders."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,9 @@ from core.data.layouts.pair_folders import (
     find_mask_folders,
     find_places,
 )
-from core.data.layouts.split_folders import split_folders
 from core.data.layouts.visible_files import (
     PICTURE_ENDINGS,
+    list_deep,
     list_deeper_pictures,
     list_folders,
     list_others,
@@ -95,17 +96,19 @@ def find_pairs(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None
     """
     found: dict[str, tuple[Pair, ...]] = {}
     notes: list[str] = []
+    used: set[Path] = set()
     for split, place, kept in find_places(folder, masks, is_field):
         if not split and found:
             notes += _say_unused(folder, "beside the split folders")
             break
         pairs, said = _pair(kept, is_field) if kept else ((), [])
+        used |= ({place} if split else set()) | (kept.folders() if kept else set())
         if pairs:
             found[split or "train"] = pairs
             notes += [f"{split}: {each}" if split else each for each in said]
         elif split:
             notes += _say_unused(place, f"without masks, in {place.name}/")
-    notes += _say_other_splits(folder, masks)
+    notes += _say_other_folders(folder, used)
     if not found:
         return None
     grouped, together = _group(found)
@@ -147,12 +150,13 @@ def say_seen(folder: Path, masks: tuple[str, ...], *, is_field: IsField | None =
     return f" It holds {len(loose):,} images ({name_some(loose)}) and no masks beside them." if loose else ""
 
 
-def _say_other_splits(folder: Path, masks: tuple[str, ...]) -> Iterator[str]:
-    """Tell of folders that hold images and masks as the split folders beside them do, and are none that is known."""
-    used = {place for places in split_folders(list_folders(folder)).values() for place in places[:1]}
+def _say_other_folders(folder: Path, used: Collection[Path]) -> Iterator[str]:
+    """Tell of folders with images beside those that are used."""
     for each in list_folders(folder):
-        images = None if each in used else find_child(each, PICTURE_FOLDERS)
-        if images and find_mask_folders(each, masks) and (unused := list_pictures(images)):
+        if any(place.is_relative_to(each) for place in used):
+            continue
+        images = find_child(each, PICTURE_FOLDERS)
+        if unused := list_pictures(images) if images else list_deep(each, 1).pictures:
             yield say_left_out(unused, f"in {each.name}/, which is none of the folders used (train, val, test)")
 
 
@@ -178,11 +182,22 @@ def _pair(found: Place, is_field: IsField | None) -> tuple[tuple[Pair, ...], lis
     notes = [
         *found.notes,
         *named.notes,
+        *_say_shared(pairs),
         *_say_missing(images, pairs, [each for each in drawn if each not in named.told]),
     ]
     for folder in dict.fromkeys((found.images, found.masks)):
         notes += _say_strays(folder)
     return pairs, notes
+
+
+def _say_shared(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Tell of images whose names differ in their endings alone, so that one mask is that of all of them."""
+    counts = Counter(pair.mask for pair in pairs)
+    if shared := [pair.image for pair in pairs if counts[pair.mask] > 1]:
+        yield (
+            f"{len(shared):,} images share their mask with another of the same name but for its ending: "
+            f"{name_some(shared)}. If they show something else, rename them and give them their own."
+        )
 
 
 @dataclass(frozen=True)

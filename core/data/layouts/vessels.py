@@ -1,13 +1,14 @@
 """Retinal vessel data sets on disk, recognised from their folder: DRIVE, CHASE_DB1, STARE, image/mask pairs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.data.dataset import DatasetSpec, say_left_out
 from core.data.layouts.pairs import Pair, find_pairs, say_seen
-from core.data.layouts.visible_files import is_hidden, list_folders, list_pictures
+from core.data.layouts.split_folders import split_folders
+from core.data.layouts.visible_files import is_hidden, is_picture_name, list_folders, list_pictures, name_below
 from core.data.masks.fields_of_view import are_fields_of_view
 from core.data.masks.files import MaskedFile, check_masked_files
 from core.data.masks.rule import MaskRule
@@ -90,7 +91,7 @@ def find_vessels(folder: Path) -> VesselSet:
         raise UserError(
             f"There is no folder {folder}; give one that holds DRIVE, CHASE_DB1, STARE or image/mask pairs."
         )
-    for find in (_find_drive, _find_chase, _find_stare, _find_pairs):
+    for find in _ways(folder):
         found = find(folder)
         if found is not None:
             if not found.splits.get("train"):
@@ -101,6 +102,13 @@ def find_vessels(folder: Path) -> VesselSet:
         "(Image_01L.jpg, Image_01L_1stHO.png), STARE (im0001.ppm, im0001.ah.ppm) or pairs (images/, masks/ with equal "
         f"names).{say_seen(folder, MASK_FOLDERS, is_field=are_fields_of_view)}"
     )
+
+
+def _ways(folder: Path) -> tuple[Callable[[Path], VesselSet | None], ...]:
+    """Return how sets are recognised; names of CHASE_DB1 and STARE give no splits where folders give some."""
+    if {"train", "test"} <= split_folders(list_folders(folder)).keys():
+        return _find_drive, _find_pairs, _find_chase, _find_stare
+    return _find_drive, _find_chase, _find_stare, _find_pairs
 
 
 def read_masks(found: VesselSet) -> VesselSet:
@@ -145,6 +153,7 @@ def _find_drive(folder: Path) -> VesselSet | None:
     notes = [f"{len(unlabelled)} test pictures have no 1st_manual and can be predicted, not scored."] * bool(unlabelled)
     if without := [item.image for item in splits["train"] if not item.vessels]:
         notes.append(say_left_out(without, "without a mask in 1st_manual", of=len(splits["train"])))
+    notes += _say_strays(folder, splits, [])
     splits["train"] = tuple(item for item in splits["train"] if item.vessels)
     return VesselSet("DRIVE", "drive", folder, _labelled_test(splits), tuple(notes))
 
@@ -183,7 +192,8 @@ def _find_chase(folder: Path) -> VesselSet | None:
         "train": tuple(item for item in items if item.group not in held),
         "test": tuple(item for item in items if item.group in held),
     }
-    return VesselSet("CHASE_DB1", "chase", folder, splits, (note, *_say_without(without, len(items))))
+    notes = (note, *_say_without(without, len(items)), *_say_strays(folder, splits, without))
+    return VesselSet("CHASE_DB1", "chase", folder, splits, notes)
 
 
 def _find_stare(folder: Path) -> VesselSet | None:
@@ -202,12 +212,21 @@ def _find_stare(folder: Path) -> VesselSet | None:
         return None
     half = (len(items) + 1) // 2
     note = "STARE has no official split: the first half by name is for training, the rest for testing."
-    notes = (note, *_say_without(without, len(items)))
-    return VesselSet("STARE", "stare", folder, {"train": tuple(items[:half]), "test": tuple(items[half:])}, notes)
+    splits = {"train": tuple(items[:half]), "test": tuple(items[half:])}
+    notes = (note, *_say_without(without, len(items)), *_say_strays(folder, splits, without))
+    return VesselSet("STARE", "stare", folder, splits, notes)
 
 
 def _say_without(without: list[Path], complete: int) -> tuple[str, ...]:
     return (say_left_out(without, "without a mask", of=complete + len(without)),) if without else ()
+
+
+def _say_strays(folder: Path, splits: Mapping[str, Sequence[VesselItem]], told: Sequence[Path]) -> list[str]:
+    """Return the sentence on images that are not called as those of a published set."""
+    used = {path for items in splits.values() for item in items for path in item.files()} | {*told}
+    strays = [path for path in _files(folder) if path not in used and is_picture_name(path.name.removesuffix(".gz"))]
+    why = "not being called as the set's own images and masks are"
+    return [say_left_out(name_below(strays, folder), why)] if strays else []
 
 
 def _find_pairs(folder: Path) -> VesselSet | None:

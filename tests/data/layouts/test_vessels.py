@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.data.layouts.vessels import VesselSet, open_vessels
 from core.data.torch_datasets.fundus import load_labelled
-from tests.data.layouts.sentences import assert_names, refuses
+from tests.data.layouts.sentences import assert_names, find_note, refuses
 
 SIZE = (48, 40)
 
@@ -265,3 +265,22 @@ def test_a_field_of_view_that_is_all_black_is_refused(tmp_path: Path) -> None:
         _mask(tmp_path / f"fov/eye{number}.png", row=1000)
     with refuses("eye"):
         _load_all(tmp_path)
+
+
+@pytest.mark.parametrize("stray", ["clinic_1.jpg", "clinic_1_1stHO.png"])
+def test_images_of_other_names_beside_a_published_set_are_told(tmp_path: Path, stray: str) -> None:
+    for make, name, place in ((_make_chase, "chase", ""), (_make_drive, "drive", "training/images")):
+        make(tmp_path / name)
+        _picture(tmp_path / name / place / stray)
+        found = open_vessels(tmp_path / name)
+        assert found.layout == name
+        find_note(found, 1, stray)
+
+
+def test_folders_of_splits_hold_against_the_names_of_a_published_set(tmp_path: Path) -> None:
+    for split, children in (("train", (11, 12, 13)), ("test", (1, 2))):
+        for child in children:
+            _picture(tmp_path / split / "images" / f"Image_{child:02d}L.jpg", seed=child)
+            _mask(tmp_path / split / "masks" / f"Image_{child:02d}L_1stHO.png")
+    found = open_vessels(tmp_path)
+    assert {split: len(items) for split, items in found.splits.items()} == {"train": 3, "test": 2}
