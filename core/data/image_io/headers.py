@@ -17,6 +17,8 @@ LOOKED_AT = 12
 """So many images of a set are opened to tell whether each is scaled by itself."""
 DEEP_ENDINGS = (".png", ".tif", ".tiff")
 """Of files that may have more than 8 bits and do not say which value is white."""
+PAGED_ENDINGS = (".tif", ".tiff", ".gif", ".webp")
+"""Of files that may have several pages or frames."""
 ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
 """With what files of a kind begin and end."""
 TAIL = 1 << 12
@@ -93,6 +95,12 @@ def say_pages(headers: Mapping[Path, Header], paths: Sequence[Path]) -> tuple[st
         f"{len(several):,} of {len(paths):,} files {holds} several pages or frames (up to {most:,}), of which the "
         f"first alone is used: {name_some(several)}.",
     )
+
+
+def say_pages_of(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return :func:`say_pages` of files whose kind may have several pages; what cannot be read is passed over."""
+    wanted = [path for path in dict.fromkeys(paths) if path.name.lower().endswith(PAGED_ENDINGS)]
+    return say_pages({path: header for path, header in _read_all(wanted).items() if header is not None}, paths)
 
 
 def say_own_ranges(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ MASK_FOLDERS = frozenset(
 """Below a class, these hold no images of it."""
 ARRAY_PARTS = frozenset({"x", "y", "image", "images", "img", "imgs", "label", "labels", "target", "targets", "data"})
 """What arrays are called that hold the images or the labels of all classes."""
+BESIDE = re.compile(r"thumb(nail)?s?|previews?|augment(ed|ations?)", re.IGNORECASE)
+"""Folders of what programs made of a set's images; no class."""
 SIDECARS = frozenset({".txt", ".md", ".json", ".xml", ".csv", ".tsv", ".yaml", ".yml", ".html", ".npy"})
 """Files that nobody takes for images."""
 
@@ -38,6 +40,7 @@ class ClassFolders:
         by_split: Those in folders below a class that say a split, such as ``cat/train/``.
         masks: Pictures in folders below a class that hold its masks.
         copies: Names of folders that hold the class folders once more.
+        made: Pictures in folders called after what programs made of others.
         unread: Files whose ending is not read.
         strays: Pictures beside the class folders.
         empty: Folders without any picture.
@@ -49,6 +52,7 @@ class ClassFolders:
     by_split: dict[str, list[FoundPicture]] = field(default_factory=dict)
     masks: list[Path] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
+    made: list[Path] = field(default_factory=list)
     unread: list[Path] = field(default_factory=list)
     strays: list[Path] = field(default_factory=list)
     empty: list[Path] = field(default_factory=list)
@@ -64,7 +68,11 @@ class ClassFolders:
     def say(self, folder: Path) -> list[str]:
         """Return sentences on what lies deeper and what is left out, named by its path within the data set."""
         said = [self._say_deep(name, folder) for name in sorted(self.deep)]
-        for paths, why in ((self.masks, "masks of others"), (self.strays, "beside the class folders")):
+        for paths, why in (
+            (self.masks, "masks of others"),
+            (self.strays, "beside the class folders"),
+            (self.made, "in folders whose names say that they were made of others and are no class"),
+        ):
             if paths:
                 said.append(say_left_out(name_below(paths, folder), why))
         said += [f"The folder {name}/ holds the class folders once more and is left out." for name in
@@ -106,6 +114,8 @@ def find_class_folders(folder: Path) -> FoundClasses | None:
     looked = {split: look_for_classes(_innermost(places[0])) for split, places in named.items()}
     if any(each.found() for each in looked.values()):
         return _with_splits(folder, inside, {split: places[0] for split, places in named.items()}, looked)
+    if sum(_holds_splits(each) for each in inside) == 1:
+        return None  # the set lies deeper, and this is what surrounds it
     split_like = {place for places in named.values() for place in places}
     return _without_splits(folder, look_for_classes(folder, but=split_like), named)
 
@@ -125,6 +135,11 @@ def look_for_classes(place: Path, *, but: Collection[Path] = ()) -> ClassFolders
     if not _are_used(looked):
         looked.deep.clear()
     looked.strays = list_pictures(place)
+    names = looked.pictures.keys() | looked.deep.keys()
+    if len(names - (made := {*filter(BESIDE.fullmatch, names)})) > 1:
+        looked.made = [
+            path for name in sorted(made) for by in (looked.pictures, looked.deep) for path in by.pop(name, ())
+        ]
     return looked
 
 
@@ -202,6 +217,15 @@ def _without_splits(folder: Path, looked: ClassFolders, named: dict[str, list[Pa
             found.setdefault("unlabelled", []).extend(FoundPicture(path, None) for path in flat)
             notes.append(_say_unlabelled(len(flat), place.name))
     return FoundClasses("class folders", {split: each for split, each in found.items() if each}, tuple(notes))
+
+
+def _holds_splits(place: Path, levels: int = 2) -> bool:
+    """Say whether a folder, or one so many levels below it, holds a training split with class folders."""
+    inner = list_folders(place)
+    train = split_folders(inner).get("train", [])
+    return any(len(look_for_classes(_innermost(each)).pictures) > 1 for each in train) or (
+        levels > 0 and any(_holds_splits(each, levels - 1) for each in inner)
+    )
 
 
 def _say_unlabelled(count: int, place: str) -> str:

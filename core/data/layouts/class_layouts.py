@@ -19,7 +19,7 @@ from core.data.layouts.class_names import plain_class
 from core.data.layouts.class_tables import DEFECT_CLASSES, find_single_table, find_split_tables
 from core.data.layouts.found_classes import SINGLE, FoundClasses, FoundPicture
 from core.data.layouts.split_folders import split_of
-from core.data.layouts.visible_files import list_deep, list_folders, list_visible, name_below
+from core.data.layouts.visible_files import list_deep, list_folders, list_pictures, list_visible, name_below
 from core.errors import UserError
 
 __all__ = ["DEFECT_CLASSES", "SINGLE", "FoundClasses", "FoundPicture", "find_classes", "say_seen"]
@@ -60,7 +60,7 @@ def _find_inside(folder: Path) -> FoundClasses | None:
     if len(found) != 1:
         return None
     ((place, classes),) = found.items()
-    beside = [path for each in inner if each != place for path in list_deep(each).pictures]
+    beside = [path for each in inner if each != place for path in list_deep(each).pictures] + list_pictures(folder)
     said = (say_left_out(name_below(beside, folder), f"beside {place.name}/"),) if beside else ()
     return replace(classes, notes=(*classes.notes, *said))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.data.dataset import DatasetSpec, hold_back, take_share
 from core.data.groups.class_groups import GroupOf, group_patients, join_identical
-from core.data.image_io.headers import say_own_ranges, say_unreadable
+from core.data.image_io.headers import say_own_ranges, say_pages_of, say_unreadable
 from core.data.layouts.class_layouts import find_classes, say_seen
 from core.data.layouts.class_names import name_classes, plain_class, say_list, say_lone_classes
 from core.data.layouts.found_classes import SINGLE, ClassifiedItem, FoundClasses, FoundPicture
@@ -103,9 +103,10 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
     kept = {split: tuple(each) for split, each in splits.items()}
     lone = say_lone_classes({split: {classes[each.label] for each in items if each.label is not None}
                              for split, items in kept.items()})  # fmt: skip
-    deep = say_own_ranges([item.image for each in kept.values() for item in each])
+    images = [item.image for each in kept.values() for item in each]
+    told = (*say_pages_of(images), *say_own_ranges(images))
     unread = say_unreadable(kept.get("test", ()), "test")  # of the others, training tells
-    notes = (*found.notes, *named, *divided, *grouped, *seen_twice, *lone, *deep, *unread)
+    notes = (*found.notes, *named, *divided, *grouped, *seen_twice, *lone, *told, *unread)
     return ClassifiedSet(folder.name, found.layout, folder, kept, notes, classes, found.template)
 
 

@@ -2,6 +2,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.data.layouts.classes import ClassifiedSet, open_classified, say_untrained, train_and_validation_by_class
 from core.data.layouts.split_folders import split_of
@@ -212,3 +213,35 @@ def test_masks_beside_the_images_of_a_class_are_left_out_and_told(tmp_path: Path
     assert len(names) == 2 * 7
     assert not [name for name in names if "mask" in name and "no_mask" not in name]
     assert [note for note in found.notes if "16" in note and "_mask" in note]
+
+
+@pytest.mark.parametrize("name", ["thumbnails", "Preview", "augmented"])
+def test_folders_of_what_programs_made_are_no_class_and_told(tmp_path: Path, name: str) -> None:
+    write_class_folders(tmp_path, {"cat": 5, "dog": 5, name: 4})
+    found = open_classified(tmp_path)
+    assert found.classes == ("cat", "dog")
+    _note(found, 4, f"{name}/0000.png")
+
+
+def test_such_a_name_is_a_class_where_there_is_but_one_other(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, {"original": 5, "augmented": 5})
+    assert open_classified(tmp_path).classes == ("augmented", "original")
+
+
+@pytest.mark.parametrize("place", ["archive", "archive/v2"])
+@pytest.mark.parametrize("beside", ["docs", ""])
+def test_a_set_with_splits_is_found_beside_folders_of_other_images(tmp_path: Path, place: str, beside: str) -> None:
+    write_class_folders(tmp_path / place / "train", {"cat": 5, "dog": 5})
+    write_class_folders(tmp_path / place / "test", {"cat": 2, "dog": 2}, first=9000)
+    write_class_folders(tmp_path / "docs", {beside: 1}, first=20000)
+    found = open_classified(tmp_path)
+    assert found.classes == ("cat", "dog")
+    assert {split: len(items) for split, items in found.splits.items()} == {"train": 10, "test": 4}
+    _note(found, 1, "docs/")
+
+
+def test_files_of_several_pages_are_told(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, {"cat": 5, "dog": 5})
+    pages = [Image.open(tmp_path / f"cat/000{number}.png") for number in range(3)]
+    pages[0].save(tmp_path / "cat/stack.tif", save_all=True, append_images=pages[1:])
+    _note(open_classified(tmp_path), 1, 3, "stack.tif")
