@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.data.transforms.arrays import Mask
 from core.errors import UserError
 
+AREA = 11
+"""Pixels in height and width from which on one value makes an area, whatever soft edges a mask has."""
 SOLID = 128
 """From this alpha on, of 255, a pixel is opaque."""
 
@@ -107,6 +110,7 @@ class MaskRule:
         bright = samples.brightness()
         if not samples.lossy:
             self._check_depth(float(bright.max(initial=0)), name)
+            self._check_areas(bright, name)
         on = bright > self.cut
         return np.asarray(~on if self.inverted else on), None
 
@@ -130,4 +134,19 @@ class MaskRule:
             raise UserError(
                 f"The mask {name} holds values up to {most:g}, but the masks of this set hold {low:g} and {high:g}: "
                 "make it like them."
+            )
+
+    def _check_areas(self, bright: NDArray[Any], name: str) -> None:
+        """Refuse a mask with areas of a third level between the set's two, too wide for soft edges."""
+        low, high = self.levels
+        margin = 0.1 * (high - low)
+        middle = (bright > low + margin) & (bright < high - margin)
+        if middle.sum() < AREA**2 or bright.max() < high - margin:
+            return
+        values, kernel = bright.astype(np.float32), np.ones((AREA, AREA), np.uint8)
+        flat = middle & (cv2.erode(values, kernel) == cv2.dilate(values, kernel))
+        if flat.any():
+            raise UserError(
+                f"The mask {name} holds areas of the value {float(bright[flat][0]):g}, but the masks of this set hold "
+                f"{low:g} and {high:g}: make it like them."
             )

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from core.data.masks.rule import MaskRule
 from core.data.masks.values import find_mask_rule, read_set_mask
@@ -370,3 +370,21 @@ def test_palettes_that_differ_are_read_by_their_colours(tmp_path: Path) -> None:
     found = find_mask_rule(paths)
     for path, truth in zip(paths, TRUTHS, strict=True):
         np.testing.assert_array_equal(read_set_mask(path, found.rule)[0], truth)
+
+
+@pytest.mark.parametrize(("high", "third"), [(255, 128), (255, 60), (200, 90)])
+def test_a_third_level_that_only_a_few_of_many_masks_have_is_refused_where_it_is_read(
+    tmp_path: Path, high: int, third: int
+) -> None:
+    truths = [draw_blob(seed)[1] for seed in range(40)]
+    paths = [save((truth * high).astype(np.uint8), tmp_path / f"{n:02}.png") for n, truth in enumerate(truths)]
+    values = (truths[1] * high).astype(np.uint8)
+    values[-16:, -20:] = third
+    save(values, paths[1])
+    rule = find_mask_rule(paths).rule
+    np.testing.assert_array_equal(read_set_mask(paths[0], rule)[0], truths[0])
+    with refuses("01.png", third, high):
+        read_set_mask(paths[1], rule)
+    soft = Image.fromarray((truths[2] * high).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
+    soft.save(tmp_path / "soft.png")
+    assert read_set_mask(tmp_path / "soft.png", rule)[0].any()
