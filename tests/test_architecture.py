@@ -150,7 +150,7 @@ def test_the_device_goes_backward_only_to_try() -> None:
 
 
 def _length(path: Path) -> int:
-    return sum(bool(line.strip()) for line in path.read_text(encoding="utf-8").splitlines())
+    return len(path.read_text(encoding="utf-8").splitlines())
 
 
 def test_pages_are_thin() -> None:
@@ -232,6 +232,16 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         module, tree = _module(path), _WithoutTypes().visit(_parsed(path))
         imports[module] = names & set(_imported(tree, module)) - {module}
     tuple(TopologicalSorter(imports).static_order())  # a cycle raises CycleError, which names it
+
+
+def test_no_function_is_longer_than_50_lines() -> None:
+    functions = [
+        (each.end_lineno - each.lineno + 1, f"{_place(path)}: {each.name}")
+        for path in CORE + PAGES + TOP
+        for each in ast.walk(_parsed(path))
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.end_lineno
+    ]
+    assert [each for each in functions if each[0] > 50] == []
 
 
 def test_the_map_of_the_layers_names_every_folder() -> None:

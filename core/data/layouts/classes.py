@@ -80,12 +80,7 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
     Raises:
         UserError: If there is no such folder, it is none of the layouts, or something in it is wrong.
     """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}; give one that holds pictures with class labels.")
-    if folder == Path(folder.anchor) or folder.parts[1:2] in SYSTEM_PLACES:
-        raise UserError(f"{folder} belongs to the system; give a folder of pictures with class labels.")
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise UserError(f"The folder {folder} may not be read; allow it, or give another.")
+    _refuse_place(folder)
     found = find_classes(folder)
     if found is None:
         raise _unknown(folder)
@@ -108,6 +103,15 @@ def open_classified(folder: Path, *, class_order: Sequence[str] = (), group_of: 
     unread = say_unreadable(kept.get("test", ()), "test")  # of the others, training tells
     notes = (*found.notes, *named, *divided, *grouped, *seen_twice, *lone, *told, *unread)
     return ClassifiedSet(folder.name, found.layout, folder, kept, notes, classes, found.template)
+
+
+def _refuse_place(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}; give one that holds pictures with class labels.")
+    if folder == Path(folder.anchor) or folder.parts[1:2] in SYSTEM_PLACES:
+        raise UserError(f"{folder} belongs to the system; give a folder of pictures with class labels.")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise UserError(f"The folder {folder} may not be read; allow it, or give another.")
 
 
 def _unknown(folder: Path) -> UserError:
