@@ -12,6 +12,7 @@ from core.experiments import find_experiment
 from core.runs import recorder as recorder_module
 from core.runs.recorder import StoreRecorder
 from core.runs.run import KILLED, Orders, Progress
+from core.runs.store.files import RunFiles
 from core.runs.store.run_store import RunStore
 
 SLOW, BEAT, ACT = 0.15, 0.5, 0.4
@@ -19,20 +20,29 @@ SLOW, BEAT, ACT = 0.15, 0.5, 0.4
 half or a third of what they are outside tests."""
 
 
+class SlowFiles(RunFiles):
+    """Files that are far away."""
+
+    def __init__(self, store: "SlowStore") -> None:
+        super().__init__(store._client)
+        self._store = store
+
+    def publish(self, run_id: str, place: str) -> None:
+        time.sleep(SLOW)
+        self._store.sent[place] += 1
+        self._store.between[-1] += 1
+        super().publish(run_id, place)
+
+
 class SlowStore(RunStore):
     """A real store whose artifacts are far away."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.files = SlowFiles(self)
         self.sent: Counter[str] = Counter()
         self.between: list[int] = [0]
         """How much was sent before the first heartbeat, between each two, and after the last."""
-
-    def publish(self, run_id: str, place: str) -> None:
-        time.sleep(SLOW)
-        self.sent[place] += 1
-        self.between[-1] += 1
-        super().publish(run_id, place)
 
     def beat(self, run_id: str, progress: Progress, usage: dict[str, float] | None = None) -> Orders:  # type: ignore[override]
         self.between.append(0)
@@ -85,7 +95,7 @@ def test_pictures_of_class_folders_are_kept_under_their_class_and_name(store: Ru
 
 def test_what_an_attempt_that_died_had_not_sent_is_sent_by_the_next(slow: SlowStore) -> None:
     run = slow.create("vessels", find_experiment("vessels").config(recipe="quick").as_values())
-    (slow.folder(run.id) / "pictures" / "00001").mkdir(parents=True)
+    (slow.files.folder(run.id) / "pictures" / "00001").mkdir(parents=True)
     with StoreRecorder(slow, run.id):
         pass
     assert slow.sent == {"pictures": 1}
