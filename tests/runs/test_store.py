@@ -1,4 +1,7 @@
+import json
+import math
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -8,7 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlflow.entities import RunTag
+from mlflow.tracking import MlflowClient
 
+from core.cli import main
 from core.errors import UserError
 from core.experiments import find_experiment
 from core.runs.process.liveness import identify, this_process
@@ -253,3 +259,35 @@ def test_a_run_that_has_ended_cannot_be_started(store: RunStore) -> None:
     with pytest.raises(UserError, match=run.short_id):
         store.start(run.id)
     assert store.get(run.id).status == KILLED
+
+
+OWN = socket.gethostname()
+DAMAGED = {
+    "worker": ('{"pid": 1}', f'{{"host": "{OWN}", "pid": "x", "since": 1}}', f'{{"host": "{OWN}"}}',
+               f'{{"host": "{OWN}", "pid": -4, "since": 1}}', f'{{"host": "{OWN}", "pid": 1, "since": "x"}}'),
+    "progress": ('{"step": "x"}', '{"epochs": null}', '{"steps": NaN}', '{"seconds_left": Infinity}', "[]", "null"),
+    "config": ("[]", '{"epochs": "many"}', '{"epochs": null}', '{"arm": []}', '{"data": 5}', '{"seed": "x"}'),
+    "started": ("nan", "inf", "1e18"), "ended": ("nan", "-inf"), "beat": ("nan", "1e300"), "order": ("nan",),
+    "attempt": ("-3", "9" * 40), "best_epoch": ("-1",), "best": ("[]", '{"dice": null}'),
+    "earlier": ("[[NaN, 1]]", "[[1, 1e308]]", "7"), "usage": ("[1]",),
+}  # fmt: skip
+
+
+def test_a_tag_of_another_kind_is_told_of_its_run_and_hides_no_other(
+    store: RunStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.runs.queue.slot_count", lambda: 0)
+    whole, damaged = store.create("vessels", CONFIG), {}
+    for name, values in DAMAGED.items():
+        for value in values:
+            run = store.create("vessels", CONFIG)
+            MlflowClient(store.uri).update_run(run.id, status=FINISHED if name == "ended" else RUNNING)
+            tags = {"beat": str(time.time() - 3600), name: value}
+            MlflowClient(store.uri).log_batch(run.id, tags=[RunTag(f"fovea.{key}", tags[key]) for key in tags])
+            damaged[run.id] = name
+    found = {run.id: run for run in store.runs()}
+    assert not found.pop(whole.id).damaged
+    assert {run_id: found[run_id].damaged for run_id in damaged} == {key: (name,) for key, name in damaged.items()}
+    assert main(["runs", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1 + len(damaged)
+    assert all(math.isfinite(run.share_done + run.epochs + (run.seconds or 0)) for run in found.values())
