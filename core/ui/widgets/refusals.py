@@ -17,6 +17,8 @@ ResultT = TypeVar("ResultT")
 Handler = Callable[[Request, Any], Any]
 NAMED = re.compile(r"/(?:call/v2|call|run|api)/(?P<name>[^/]*)")
 """The function that a request names in its address."""
+NUMBERED = re.compile(r"/(?:queue/join|component_server|(?:run|api)/[^/]*)/?$")
+"""How the addresses end whose requests may name a function or a component by its number."""
 BODY = 'Send a JSON object whose "data" is the list of the inputs; the page of the API says what each function takes.'
 
 
@@ -63,15 +65,15 @@ async def _tell_unknown(request: Request, error: Exception) -> JSONResponse:
     """Say that there is no such function, where it is that."""
     found = NAMED.search(request.url.path)
     name = found["name"] if found else ""
-    joins = request.url.path.rstrip("/").endswith("/queue/join")
-    if isinstance(error, KeyError) and error.args[:1] != (f"/{name}",) and not (joins and _is_number(error)):
+    numbered = _is_number(error) and NUMBERED.search(request.url.path) is not None
+    if isinstance(error, KeyError) and error.args[:1] != (f"/{name}",) and not numbered:
         raise error  # a defect of ours
-    given = "of that number" if joins else repr(shorten(name))
+    given = "of that number" if numbered else repr(shorten(name))
     return _answer(404, f"There is no function {given} here; the page of the API lists them.")
 
 
-def _is_number(error: KeyError) -> bool:
-    return bool(error.args) and isinstance(error.args[0], int)
+def _is_number(error: Exception) -> bool:
+    return isinstance(error, KeyError) and bool(error.args) and isinstance(error.args[0], int)
 
 
 async def _tell_inputs(request: Request, error: TypeError) -> JSONResponse:

@@ -171,7 +171,11 @@ def test_a_function_or_an_input_that_is_not_there_is_answered(
         status, said = sent(place, {"data": []})
         assert (status, "nobody" in said) == (404, True)
         _assert_plain(said)
-    assert sent("queue/join", {"data": [], "fn_index": 9999, "session_hash": "a"})[0] == 404
+    for number in (9999, -1, 10**30):
+        for place in ("queue/join", "run/predict", "api/predict", "run/vessels"):
+            assert sent(place, {"data": [], "fn_index": number, "session_hash": "a"})[0] == 404
+        part = {"data": [], "component_id": number, "fn_name": "ls", "session_hash": "a"}
+        assert sent("component_server", part)[0] == 404
     for body, name in (({"threshold": 0.5}, "picture"), ({"picture": None, "model": "", "other": 1}, "other")):
         status, said = sent("call/v2/vessels", body)
         assert (status, name in said) == (422, True)
