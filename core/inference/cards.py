@@ -27,7 +27,10 @@ def find_wrong(card: Any) -> str:
             if not isinstance(card.get(name, kind()), kind):
                 return f"its {name} is no {what}"
     traits = card.get("traits", {})
-    return _wrong_traits(traits) or _wrong_calibration(card.get("calibration"), traits.get("classes", ()))
+    wrong = _wrong_traits(traits)
+    if wrong or "calibration" not in card:
+        return wrong
+    return _wrong_calibration(card["calibration"], traits.get("classes", ()))
 
 
 def _wrong_traits(traits: Mapping[str, Any]) -> str:
@@ -49,8 +52,6 @@ def _wrong_traits(traits: Mapping[str, Any]) -> str:
 
 
 def _wrong_calibration(said: Any, classes: Sequence[str]) -> str:
-    if said is None:
-        return ""
     if not isinstance(said, dict) or not _is_number(said.get("temperature")) or said["temperature"] <= 0:
         return "its calibration names no temperature above 0"
     operating = said.get("operating")

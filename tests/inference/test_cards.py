@@ -33,6 +33,7 @@ WRONG: dict[str, Any] = {
     "mean text": GOOD | {"traits": {"mean": "a", "deviation": [1.0]}},
     "mean alone": GOOD | {"traits": {"mean": [0.5]}},
     "no spread": GOOD | {"traits": {"mean": [0.5], "deviation": [0.0]}},
+    "calibration null": GOOD | {"calibration": None},
     "calibration a list": GOOD | {"calibration": []},
     "no temperature": GOOD | {"calibration": {}},
     "temperature text": GOOD | {"calibration": {"temperature": "warm"}},
