@@ -139,6 +139,17 @@ def test_a_new_home_can_be_opened_by_several_processes_at_once(tmp_path: Path) -
     assert [each.read_text().splitlines()[-1] for each in told] == ["[]"] * 3
 
 
+@pytest.mark.parametrize("uri", ["postgresql://x", "mysql://x", "nonsense://x", "http://[", "sqlite:x", "sqlite://h/x"])
+def test_a_tracking_store_that_cannot_be_opened_is_one_sentence(
+    uri: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert main(["runs"]) == 2
+    told = capsys.readouterr().err
+    assert len(told.strip().splitlines()) == 1, told
+    assert "store of runs" in told
+
+
 def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FOVEA_HOME", str(tmp_path / "file" / "home"))

@@ -32,6 +32,7 @@ from core.runs.run import FINAL, KILLED, RUNNING, SCHEDULED, Orders, Progress, R
 from core.runs.store.embedded import embedded_uri, has_tables, let_readers_and_writers_be, prepare_home, refuse_loss
 from core.runs.store.files import RunFiles
 from core.runs.store.metrics import RunMetrics
+from core.runs.store.named import open_named
 from core.runs.store.run_ids import begins, only, say_deleted
 from core.runs.store.snapshots import PREFIX, snapshot_of
 
@@ -55,7 +56,7 @@ class RunStore:
             uri: Of MLflow tracking. By default ``MLFLOW_TRACKING_URI``, or an SQLite file in the home folder.
 
         Raises:
-            UserError: If the home folder cannot be written, or its path cannot be told to the database.
+            UserError: If the home folder cannot be written or told to the database, or the store cannot be opened.
         """
         asked = uri or os.environ.get("MLFLOW_TRACKING_URI")
         if not asked:
@@ -67,7 +68,7 @@ class RunStore:
             with locked_file(home() / "mlflow.lock"):  # two processes that both make the tables spoil them
                 self._open(self._database)
         else:
-            self._client = MlflowClient(tracking_uri=self.uri)
+            self._client = open_named(self.uri)
         self.metrics = RunMetrics(self._client, self._database)
         self.files = RunFiles(self._client)
 
