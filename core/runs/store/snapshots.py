@@ -95,7 +95,7 @@ def _read_moment(text: str) -> float:
 def _read_config(text: str) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(text)
     _require(all(isinstance(config.get(name, ""), str) for name in TEXTS))
-    _require(all(_is_count(config.get(name, 0)) for name in COUNTS))
+    _require(all(_is_count(abs(config.get(name, 0))) for name in COUNTS))  # what is too small is refused by its name
     return config
 
 
