@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from core.engine.checkpoint import Card
-from core.inference.epoch_predictions import best_temperature, calibration_error, roc, with_temperature
+from core.metrics.calibration import best_temperature, expected_calibration_error, with_temperature
 from core.metrics.classification import ClassificationScores
+from core.metrics.curves import roc_curve
 
 WANTED_SENSITIVITY = 0.95
 """Of the operating threshold, on held-back pictures: what is looked for is worse to miss than to suspect."""
@@ -81,8 +82,8 @@ def calibration_of(
     for name, scores in (("held_back", held), ("test", test)):
         scaled = with_temperature(scores.probs, temperature)
         said[f"calibration_error_{name}"] = {
-            "before": round(calibration_error(scores.probs, scores.labels), 4),
-            "after": round(calibration_error(scaled, scores.labels), 4),
+            "before": round(expected_calibration_error(scores.probs, scores.labels), 4),
+            "after": round(expected_calibration_error(scaled, scores.labels), 4),
         }
     if test.positive is not None:
         said["operating"] = _operate(held, test, temperature)
@@ -94,7 +95,7 @@ def _operate(held: ClassificationScores, test: ClassificationScores, temperature
     place = test.positive
     assert place is not None
     values = with_temperature(held.probs, temperature)[:, place]
-    _, hits, thresholds = roc(held.labels == place, values)
+    _, hits, thresholds = roc_curve(held.labels == place, values)
     best = int(np.argmax(hits >= WANTED_SENSITIVITY))
     lower = values[values < thresholds[best]]
     threshold = float((thresholds[best] + lower.max()) / 2) if len(lower) else float(thresholds[best])

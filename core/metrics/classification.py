@@ -2,43 +2,22 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.metrics.calibration import CALIBRATION_BINS, CalibrationBin, expected_calibration_error, reliability_bins
+from core.metrics.confusion import NO_CLASS, confusion_matrix
 from core.metrics.curves import areas_under_curves
 
 MOST_RECALLS = 10
 """Up to this many classes each one's recall is a score of its own; with more the five best answers are looked at."""
 
-CALIBRATION_BINS = 15
 SMALLEST = float(np.finfo(np.float32).eps)
 """Smaller probabilities count as this in the cross-entropy, so that one sure and wrong answer costs 15.9, not ∞."""
 
-NO_CLASS = -1
 MOST_FEATURES = 256 << 20
 """Bytes of features above which no more are kept, and so none are given."""
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """The pictures whose top probability lies between two values: one bar of a reliability diagram.
-
-    Attributes:
-        low: Lower edge, not included.
-        high: Upper edge, included.
-        count: Pictures in it.
-        confidence: Mean of their top probabilities; NaN where there is none.
-        accuracy: Share of them that is right; NaN where there is none.
-    """
-
-    low: float
-    high: float
-    count: int
-    confidence: float
-    accuracy: float
 
 
 class ClassificationScores:
@@ -145,14 +124,14 @@ class ClassificationScores:
             scores["top5_accuracy"] = _top_accuracy(probs, labels, 5)
         scores |= self._class_scores(answers, labels)
         scores["loss"] = float(_losses(probs, labels).mean())
-        scores["calibration_error"] = self._calibration_error()
+        scores["calibration_error"] = expected_calibration_error(self.probs, self.labels)
         if self.positive is not None:
             scores |= _binary_scores(probs[:, self.positive], answers == self.positive, labels == self.positive)
         return scores
 
     def confusion(self) -> NDArray[np.int64]:
         """Return how often each class was taken for each: ``(K, K)``, a row is a true class, a column an answer."""
-        return _confusion(_answers(self.probs), self.labels, len(self.classes))
+        return confusion_matrix(self.labels, _answers(self.probs), len(self.classes))
 
     def calibration(self, bins: int = CALIBRATION_BINS) -> list[CalibrationBin]:
         """Return a reliability diagram's table: how often answers of each certainty are right.
@@ -160,16 +139,7 @@ class ClassificationScores:
         Args:
             bins: Equally wide parts of 0 to 1. A picture whose probabilities are no numbers is in none.
         """
-        probs, labels = self.probs, self.labels
-        top, right = probs.max(axis=1).astype(np.float64), _answers(probs) == labels
-        edges = np.linspace(0, 1, bins + 1)
-        places = np.where(np.isnan(top), bins, np.digitize(top, edges[1:-1], right=True))
-        rows = []
-        for place, (low, high) in enumerate(pairwise(edges)):
-            inside = places == place
-            means = (float(top[inside].mean()), float(right[inside].mean())) if inside.any() else (np.nan, np.nan)
-            rows.append(CalibrationBin(float(low), float(high), int(inside.sum()), *means))
-        return rows
+        return reliability_bins(self.probs, self.labels, bins)
 
     def per_picture(self) -> list[dict[str, float]]:
         """Return the scores of each picture, in order of :attr:`names`.
@@ -205,12 +175,6 @@ class ClassificationScores:
             scores |= {f"recall_{slug}": recall for slug, recall in zip(self._slugs, recalls, strict=True)}
         return scores
 
-    def _calibration_error(self) -> float:
-        if np.isnan(self.probs).any():
-            return float("nan")
-        filled = [each for each in self.calibration() if each.count]
-        return sum(each.count * abs(each.accuracy - each.confidence) for each in filled) / len(self.names)
-
 
 def _slugs(classes: Sequence[str]) -> list[str]:
     """Return each class in lower-case letters, digits and underscores; all are numbered if two would be the same."""
@@ -234,12 +198,6 @@ def _top_accuracy(probs: NDArray[np.float32], labels: NDArray[np.int64], count: 
 def _losses(probs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     true = probs[np.arange(len(labels)), labels].astype(np.float64)
     return np.where(np.isnan(probs).any(axis=1), np.nan, -np.log(np.clip(true, SMALLEST, 1.0)))
-
-
-def _confusion(answers: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    answered = answers != NO_CLASS
-    places = labels[answered] * classes + answers[answered]
-    return np.bincount(places, minlength=classes * classes).reshape(classes, classes)
 
 
 def _binary_scores(probs: NDArray[np.float32], found: NDArray[np.bool_], labels: NDArray[np.bool_]) -> dict[str, float]:

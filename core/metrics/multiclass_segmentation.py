@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.metrics.confusion import confusion_matrix
+
 Counts = NDArray[np.int64]
 """``(classes, classes)`` pixels: rows are what was labelled, columns what was predicted."""
 
@@ -77,7 +79,7 @@ class MulticlassSegmentationScores:
         for what, numbers in (("labels", right), ("predictions", found)):
             if numbers.size and not 0 <= numbers.min() <= numbers.max() < size:
                 raise ValueError(f"{what} go from {numbers.min()} to {numbers.max()}; 0 to {size - 1} is allowed")
-        return np.bincount(size * right + found, minlength=size * size).reshape(size, size)
+        return confusion_matrix(right, found, size)
 
     @property
     def confusion(self) -> Counts:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from core.inference.calibration import Operating, calibrate, calibration_of
-from core.inference.epoch_predictions import with_temperature
 from core.inference.intervals import intervals
+from core.metrics.calibration import with_temperature
 from core.metrics.classification import ClassificationScores
 from core.metrics.segmentation import BinarySegmentationScores
 from core.tasks.classification import ClassificationTask

@@ -5,23 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_auc_score, roc_curve  # type: ignore[import-untyped]
+from sklearn import metrics  # type: ignore[import-untyped]
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from core.errors import UserError
 from core.experiments import find_experiment
-from core.inference.epoch_predictions import (
-    Answers,
+from core.inference.epoch_predictions import Answers, epochs_with_answers, load_answers
+from core.metrics.calibration import (
+    CALIBRATION_BINS,
     best_temperature,
-    calibration_error,
-    cheapest_threshold,
     cross_validated_temperature,
-    epochs_with_answers,
-    load_answers,
-    precision_recall,
-    roc,
+    expected_calibration_error,
     with_temperature,
 )
+from core.metrics.curves import cheapest_threshold, precision_recall_curve, roc_curve
 from core.runs.recorder import StoreRecorder
 from core.runs.store.run_store import RunStore
 
@@ -39,7 +36,7 @@ def answers() -> Answers:
 
 def test_the_confusion_matrix_and_its_cells_are_those_of_scikit_learn(answers: Answers) -> None:
     counts = answers.confusion()
-    assert counts.tolist() == confusion_matrix(answers.labels, answers.found).tolist()
+    assert counts.tolist() == metrics.confusion_matrix(answers.labels, answers.found).tolist()
     cell = answers.of_cell(0, 1)
     assert len(cell) == counts[0, 1]
     assert all(answers.labels[each] == 0 and answers.found[each] == 1 for each in cell)
@@ -51,13 +48,13 @@ def test_the_confusion_matrix_and_its_cells_are_those_of_scikit_learn(answers: A
 
 def test_curves_are_those_of_scikit_learn(answers: Answers) -> None:
     labels, values = answers.labels == 2, answers.probs[:, 2]
-    alarms, hits, thresholds = roc(labels, values)
-    expected = roc_curve(labels, values, drop_intermediate=False)
+    alarms, hits, thresholds = roc_curve(labels, values)
+    expected = metrics.roc_curve(labels, values, drop_intermediate=False)
     for ours, theirs in zip((alarms, hits, thresholds), expected, strict=True):
         assert ours == pytest.approx(theirs)
-    assert np.trapezoid(hits, alarms) == pytest.approx(roc_auc_score(labels, values))
-    recall, precision = precision_recall(labels, values)
-    theirs, others, _ = precision_recall_curve(labels, values)
+    assert np.trapezoid(hits, alarms) == pytest.approx(metrics.roc_auc_score(labels, values))
+    recall, precision = precision_recall_curve(labels, values)
+    theirs, others, _ = metrics.precision_recall_curve(labels, values)
     assert precision == pytest.approx(theirs[:-1][::-1][: len(precision)])
     assert recall == pytest.approx(others[:-1][::-1][: len(recall)])
 
@@ -76,8 +73,10 @@ def test_the_cheapest_threshold_is_that_of_a_slow_loop(answers: Answers, miss: f
 
 
 def test_calibration_is_that_of_torchmetrics_and_temperature_mends_it(answers: Answers) -> None:
-    error = multiclass_calibration_error(torch.tensor(answers.probs), torch.tensor(answers.labels), 3, n_bins=10)
-    assert calibration_error(answers.probs, answers.labels) == pytest.approx(float(error), abs=0.01)
+    error = multiclass_calibration_error(
+        torch.tensor(answers.probs), torch.tensor(answers.labels), 3, n_bins=CALIBRATION_BINS
+    )
+    assert expected_calibration_error(answers.probs, answers.labels) == pytest.approx(float(error), abs=0.01)
     temperature, (before, after) = cross_validated_temperature(answers.probs, answers.labels)
     assert 1.5 < temperature < 4  # it was made too sure by 0.4
     assert after < before / 2

@@ -12,16 +12,9 @@ import streamlit as st
 
 from core.errors import UserError
 from core.experiments import catalogue, find_experiment
-from core.inference.epoch_predictions import (
-    Answers,
-    cheapest_threshold,
-    cross_validated_temperature,
-    epochs_with_answers,
-    load_answers,
-    precision_recall,
-    reliability,
-    roc,
-)
+from core.inference.epoch_predictions import Answers, epochs_with_answers, load_answers
+from core.metrics.calibration import cross_validated_temperature, reliability_bins
+from core.metrics.curves import cheapest_threshold, precision_recall_curve, roc_curve
 from core.runs.run import Run
 from core.runs.store.readable import why_unreadable
 from core.runs.store.run_store import RunStore
@@ -205,8 +198,8 @@ def _show_curves(answers: Answers) -> None:
     if not labels.any() or labels.all():
         st.info("There are not pictures of this class and of others, so there is no curve.")
         return
-    alarms, hits, _ = roc(labels, values)
-    recall, precision = precision_recall(labels, values)
+    alarms, hits, _ = roc_curve(labels, values)
+    recall, precision = precision_recall_curve(labels, values)
     area = float(np.trapezoid(hits, alarms))
     left, right = st.columns(2, gap="medium")
     with left:
@@ -252,12 +245,12 @@ def _show_calibration(answers: Answers) -> None:
         f"Calibration error **{before:.3f}**; with temperature {temperature:.2f} **{after:.3f}**, each picture scaled "
         f"by what the others say.{doubt}"
     )
-    bins = reliability(answers.probs, answers.labels)
-    sure, right = np.array([each[0] for each in bins]), np.array([each[1] for each in bins])
+    bins = [each for each in reliability_bins(answers.probs, answers.labels) if each.count]
+    sure, right = np.array([each.confidence for each in bins]), np.array([each.accuracy for each in bins])
     lines = [("this run", sure, right), ("as sure as right", np.array([0.0, 1]), np.array([0.0, 1]))]
     show_chart(draw_against(lines, x="how sure it is", y="share that is right"), key="inspect-calibration",
                alt="Reliability")  # fmt: skip
-    st.caption(f"Pictures in each bin, from unsure to sure: {', '.join(str(each[2]) for each in bins)}.")
+    st.caption(f"Pictures in each bin, from unsure to sure: {', '.join(str(each.count) for each in bins)}.")
 
 
 def _show_ranked(run: Run, answers: Answers) -> None:
