@@ -42,7 +42,10 @@ def fill(page: Page, key: str, value: str) -> None:
 
 def ask(page: Page, question: Template, data: Path, seeds: int) -> None:
     """Fill the form of a new study; it says how many runs each answer would make."""
-    start = by_key(page, "start-study").get_by_role("button")
+    start, form = by_key(page, "start-study").get_by_role("button"), by_key(page, "new-study")
+    expect(form.locator("summary")).to_be_visible()
+    if not form.locator("details[open]").count():  # where there is a study already, the form is folded
+        form.locator("summary").click()
     choose(page, TEMPLATE, question.title)
     expect(start).to_have_text(re.compile(rf"\b{question.seeds * len(question.lines)}\b"))
     choose(page, f"{RECIPE}-{question.slug}", find_experiment(question.experiment).recipe("quick").title)
@@ -87,7 +90,7 @@ def test_a_question_becomes_a_verdict_a_report_and_a_link(
 ) -> None:
     page, store, question = tab.open("/compare"), RunStore(), find_template(slug)
     ask(page, question, synthetic_sets.of(question.experiment, n=12, halved=True), seeds)
-    page.wait_for_url(re.compile(r"[?&]study="))
+    page.wait_for_url(re.compile(rf"[?&]study={slug}"))
     study = page.url.partition("study=")[2].partition("&")[0]
     wait_until(lambda: open_study(store, study).is_over)
     ended = open_study(store, study)
