@@ -5,7 +5,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -326,7 +326,7 @@ def test_a_history_of_100_000_points_is_drawn_at_once(
     """Well under a second on an idle machine; three times as long is allowed to a busy one before this fails."""
     run = record(store, status=None)
     rows = [(key, 1 / step, step, run.id, step) for key in KEYS for step in range(7, 100_001)]
-    with sqlite3.connect(home / "mlflow.db") as database:  # MLflow takes minutes to write them
+    with closing(sqlite3.connect(home / "mlflow.db")) as database, database:  # MLflow takes minutes to write them
         database.executemany("insert into metrics (key, value, timestamp, run_uuid, step) values (?, ?, ?, ?, ?)", rows)
     store.beat(run.id, Progress(step=100_000, steps=200_000, epoch=1, epochs=2))
     open_page("runs")  # whatever is loaded once

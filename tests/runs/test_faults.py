@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ class FillingStore(RunStore):
     def start(self, run_id: str) -> Run:
         run = super().start(run_id)
         folder = Path(os.environ["FOVEA_HOME"])
-        with sqlite3.connect(folder / "mlflow.db") as database:
+        with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
             database.execute("pragma wal_checkpoint(truncate)")  # else what it has of room for changes may suffice
         fill(folder / "filler")
         with pytest.raises(MlflowException, match="full"):

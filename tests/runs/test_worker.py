@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_a_run_is_trained_and_recorded_whole_and_mlflow_itself_sees_it(
     assert card["config"] == dict(run.config)
     assert card["epoch"] == run.best_epoch
     assert "epoch 2" in store.files.log_path(run.id).read_text()
-    with sqlite3.connect(home / "mlflow.db") as database:
+    with closing(sqlite3.connect(home / "mlflow.db")) as database, database:
         status = database.execute("select status from runs where run_uuid = ?", (run.id,)).fetchone()
         params = dict(database.execute("select key, value from params where run_uuid = ?", (run.id,)))
     assert status == ("FINISHED",)
