@@ -6,6 +6,7 @@ from PIL import Image
 
 from core.data.layouts.blots import BlotSet, load_blot, load_blots, open_blots
 from core.paths import PROJECT
+from tests.data.layouts.masked_sets import grey, save
 from tests.data.layouts.sentences import assert_names, find_note, refuses
 
 PLACES = ("template1", "template2", "target")
@@ -225,3 +226,36 @@ def test_images_of_one_name_with_other_endings_are_told(tmp_path: Path) -> None:
     _make_gels(tmp_path, 2)
     Image.fromarray(np.zeros((200, 240), np.uint8)).save(tmp_path / "images/gel0.tif")
     find_note(open_blots(tmp_path), 1, "gel0.tif")
+
+
+def _gels(root: Path, *, inverted: bool = False, count: int = 3) -> Path:
+    for number in range(count):
+        gel, mask = np.full((200, 240), 40 + number, np.uint8), np.zeros((200, 240), bool)
+        for lane in range(4):
+            for row in (30, 80, 130):
+                box = (slice(row + number, row + 8 + number), slice(20 + 55 * lane, 55 + 55 * lane))
+                gel[box], mask[box] = 220, True
+        save(gel, root / f"images/gel{number}.png")
+        save(grey(~mask if inverted else mask), root / f"masks/gel{number}.png")
+    return root
+
+
+def test_band_masks_that_are_dark_on_light_are_turned_round(tmp_path: Path) -> None:
+    found, other = open_blots(_gels(tmp_path / "a", inverted=True)), open_blots(_gels(tmp_path / "b"))
+    find_note(found, "3 of 3")
+    assert [item.name for item in found.items("train")] == [item.name for item in other.items("train")]
+    for mine, yours in zip(found.items("train"), other.items("train"), strict=True):
+        np.testing.assert_array_equal(load_blot(mine)[0], load_blot(yours)[0])
+
+
+def test_gels_name_what_is_left_out(tmp_path: Path) -> None:
+    _gels(tmp_path)
+    for place in ("images", "masks"):
+        (tmp_path / place / "._gel0.png").write_bytes(b"x")
+        (tmp_path / place / "scan.gel").write_bytes(b"x")
+    save(np.zeros((200, 240), np.uint8), tmp_path / "masks/other.png")
+    (tmp_path / "masks/gel2.png").unlink()
+    found = open_blots(tmp_path)
+    find_note(found, 1, "gel2")
+    find_note(found, 1, "other.png")
+    find_note(found, 2, "scan.gel")

@@ -9,7 +9,8 @@ from PIL import Image
 from core.data.layouts.classes import open_classified
 from core.data.layouts.images_only import PictureSet, open_pictures
 from core.data.layouts.pets import open_pets
-from core.data.layouts.vessels import find_vessels
+from core.data.layouts.vessels import find_vessels, open_vessels
+from tests.data.layouts.masked_sets import draw_vessels, grey, save
 from tests.data.layouts.sentences import find_note, refuses
 
 
@@ -219,3 +220,25 @@ def test_a_folder_whose_images_lie_too_deep_is_refused_with_them(tmp_path: Path)
     _picture(tmp_path / "a/b/c/d.png")
     with refuses("a/b/c/d.png", ".png"):
         open_pictures(tmp_path)
+
+
+def test_images_of_several_pages_are_told_in_every_layout(tmp_path: Path) -> None:
+    for number in range(4):
+        pixels, vessels, _ = draw_vessels(number)
+        images = [Image.fromarray(np.roll(pixels, 5 * page, 1)) for page in range(3)]
+        (tmp_path / "images").mkdir(exist_ok=True)
+        images[0].save(tmp_path / f"images/{number}.tif", save_all=True, append_images=images[1:])
+        save(grey(vessels), tmp_path / f"masks/{number}.png")
+    find_note(open_vessels(tmp_path), 4, 3, "0.tif")
+    find_note(open_pictures(tmp_path), 4, 3, "0.tif")
+
+
+def test_plain_images_name_what_is_not_read(tmp_path: Path) -> None:
+    for number in range(5):
+        save(draw_vessels(number)[0], tmp_path / f"{number}.png")
+    for name in ("a.dcm", "._0.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    found = open_pictures(tmp_path)
+    find_note(found, 1, "a.dcm")
+    assert sum(map(len, found.splits.values())) == 5
+    assert "notes" not in found.describe()
