@@ -276,14 +276,25 @@ def test_a_run_that_has_ended_cannot_be_started(store: RunStore) -> None:
 
 OWN = socket.gethostname()
 DAMAGED = {
-    "worker": ('{"pid": 1}', f'{{"host": "{OWN}", "pid": "x", "since": 1}}', f'{{"host": "{OWN}"}}',
-               f'{{"host": "{OWN}", "pid": -4, "since": 1}}', f'{{"host": "{OWN}", "pid": 1, "since": "x"}}'),
+    "worker": (
+        '{"pid": 1}',
+        f'{{"host": "{OWN}", "pid": "x", "since": 1}}',
+        f'{{"host": "{OWN}"}}',
+        f'{{"host": "{OWN}", "pid": -4, "since": 1}}',
+        f'{{"host": "{OWN}", "pid": 1, "since": "x"}}',
+    ),
     "progress": ('{"step": "x"}', '{"epochs": null}', '{"steps": NaN}', '{"seconds_left": Infinity}', "[]", "null"),
     "config": ("[]", '{"epochs": "many"}', '{"epochs": null}', '{"arm": []}', '{"data": 5}', '{"seed": "x"}'),
-    "started": ("nan", "inf", "1e18"), "ended": ("nan", "-inf"), "beat": ("nan", "1e300"), "order": ("nan",),
-    "attempt": ("-3", "9" * 40), "best_epoch": ("-1",), "best": ("[]", '{"dice": null}'),
-    "earlier": ("[[NaN, 1]]", "[[1, 1e308]]", "7"), "usage": ("[1]",),
-}  # fmt: skip
+    "started": ("nan", "inf", "1e18"),
+    "ended": ("nan", "-inf"),
+    "beat": ("nan", "1e300"),
+    "order": ("nan",),
+    "attempt": ("-3", "9" * 40),
+    "best_epoch": ("-1",),
+    "best": ("[]", '{"dice": null}'),
+    "earlier": ("[[NaN, 1]]", "[[1, 1e308]]", "7"),
+    "usage": ("[1]",),
+}
 
 
 def test_a_tag_of_another_kind_is_told_of_its_run_and_hides_no_other(

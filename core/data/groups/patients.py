@@ -13,8 +13,9 @@ KERMANY = re.compile(r"(person\d+)_(?:bacteria|virus)_|((?:NORMAL\d*-)?IM-\d+)-\
 """Start of the file names of Kermany et al. (2018)."""
 PATIENT = re.compile(
     r"(?<![^\W\d_])((?:patient|person|participant|subject|subj|sub|pat|pid|pt|child|volunteer|donor|animal|case)(?:id)?"
-    r"[ _-]?[a-z]?\d+|(?<!\w)p(?:id)?[ _-]?\d+)(?!\d)", re.IGNORECASE,
-)  # fmt: skip
+    r"[ _-]?[a-z]?\d+|(?<!\w)p(?:id)?[ _-]?\d+)(?!\d)",
+    re.IGNORECASE,
+)
 """``patient012_a``, ``scan_sub-03_run-1``, ``Case 7 (2)``; a mere ``p`` at the start alone: ``tile_p3`` is a patch."""
 _SIDES = "left|right|od|os|l|r"
 EYE = re.compile(
@@ -176,9 +177,10 @@ def _by_eye(stems: Stems) -> dict[str, str]:
     for side in sides.values():
         both[_plain(side["person"])].add(side["side"].lower())
     sides = {
-        name: side for name, side in sides.items()
+        name: side
+        for name, side in sides.items()
         if re.search(r"\d$", side["person"]) or side.re is EYE_FIRST or len(both[_plain(side["person"])]) > 1
-    }  # fmt: skip
+    }
     found = {name: side["person"] for name, side in sides.items()}
     if len(set(found.values())) < 2:
         found |= {name: side["person"] + side["after"] for name, side in sides.items() if side.re is EYE}
@@ -199,8 +201,10 @@ def _by_folder(stems: Stems) -> dict[str, str]:
 
 
 _WAYS: Mapping[str, Callable[[Stems], dict[str, str]]] = {
-    "patients": _by_word, "left and right eyes": _by_eye, "folders": _by_folder,
-}  # fmt: skip
+    "patients": _by_word,
+    "left and right eyes": _by_eye,
+    "folders": _by_folder,
+}
 """What tells a person, the surest first."""
 
 

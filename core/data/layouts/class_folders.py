@@ -75,8 +75,10 @@ class ClassFolders:
         ):
             if paths:
                 said.append(say_left_out(name_below(paths, folder), why))
-        said += [f"The folder {name}/ holds the class folders once more and is left out." for name in
-                 name_below(self.copies, folder)]  # fmt: skip
+        said += [
+            f"The folder {name}/ holds the class folders once more and is left out."
+            for name in name_below(self.copies, folder)
+        ]
         for place in self.empty:
             unread = [path for path in self.unread if path.is_relative_to(place)]
             holds = f"no image that can be read, but {count_endings(unread)}" if unread else "no image"

@@ -106,8 +106,10 @@ def _say_other(other: list[FoundPicture], labels: Mapping[Path, str], folder: Pa
         return []
     first = other[0].image
     name = name_below([first], folder)[0]
-    return [f"A table labels {len(other)} images otherwise than their folders, such as {name} as {labels[first]}; the "
-            "folders count."]  # fmt: skip
+    return [
+        f"A table labels {len(other)} images otherwise than their folders, such as {name} as {labels[first]}; the "
+        "folders count."
+    ]
 
 
 def say_seen(folder: Path) -> str:

@@ -58,8 +58,11 @@ def find_single_table(folder: Path, *, guess: bool = True) -> FoundClasses | Non
     if not paths:
         return None
     index = PictureIndex(folder, list_deep(folder).pictures)
-    tables = [_with_folders(each, index) for path in paths
-              if (each := read_label_table(path, lambda name: bool(index.find_all(name))))]  # fmt: skip
+    tables = [
+        _with_folders(each, index)
+        for path in paths
+        if (each := read_label_table(path, lambda name: bool(index.find_all(name))))
+    ]
     labelled = [each for each in tables if _tells_classes(each, index) and (guess or not each.columns.guessed)]
     if not labelled:
         return None

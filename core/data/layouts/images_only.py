@@ -72,8 +72,11 @@ def _find_fundus_set(folder: Path) -> PictureSet | None:
         found = find_vessels(folder)
     except UserError:
         return None  # without masks it is no set of vessels, but its pictures are as good as any
-    if any(item.vessels and found.layout == "pairs" and item.vessels.parent == item.image.parent
-           for items in found.splits.values() for item in items):  # fmt: skip
+    if any(
+        item.vessels and found.layout == "pairs" and item.vessels.parent == item.image.parent
+        for items in found.splits.values()
+        for item in items
+    ):
         return None  # the masks are left out below, and pictures without one are as good as any
     taken = {
         split: tuple(PictureItem(item.name, item.group, item.image) for item in items)
@@ -116,10 +119,13 @@ def _group(
     folder: Path, splits: Mapping[str, Sequence[PictureItem]]
 ) -> tuple[dict[str, tuple[PictureItem, ...]], list[str]]:
     """Give pictures their groups, and return what is to be said about them."""
-    groups, notes = find_image_groups({
-        item.image: GroupedImage(split, item.name, f"{split}/{item.image.relative_to(folder).as_posix()}")
-        for split, each in splits.items() for item in each
-    })  # fmt: skip
+    groups, notes = find_image_groups(
+        {
+            item.image: GroupedImage(split, item.name, f"{split}/{item.image.relative_to(folder).as_posix()}")
+            for split, each in splits.items()
+            for item in each
+        }
+    )
     grouped = {split: tuple(replace(item, group=groups[item.image]) for item in each) for split, each in splits.items()}
     return grouped, list(notes)
 

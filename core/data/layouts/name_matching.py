@@ -23,14 +23,16 @@ MASK_WORDS = re.compile(
 _OBSERVERS = "manual|ho|observers?|annotators?|raters?|experts?|readers?|graders?"
 BESIDE_END = re.compile(
     r"[ _.-](?:masks?|segmentations?|seg|labels?|gt|ground[ _-]?truth|annotations?|trimap|manual|1stho|2ndho)"
-    r"(?:[ _-]?\d+)?", re.IGNORECASE,
-)  # fmt: skip
+    r"(?:[ _-]?\d+)?",
+    re.IGNORECASE,
+)
 """What follows an image's name in that of a mask in the same folder: words that no other image's name ends with."""
 KNOWN_END = re.compile(
     rf"(?:[ _.-]*(?:masks?|labels?|labell?ed|labelids|gt|gtfine|ground[ _-]?truth|seg|segmentations?|segmented|anno|"
     rf"annotations?|annotated|trimaps?|vessels?|matte|alpha|silhouette|target|binary|bw|foreground|fg|roi|fov|lesions?|1st|"
-    rf"2nd|first|second|ah|vk|{_OBSERVERS})\d*)+(?:[ _.-]*\d{{1,3}})?", re.IGNORECASE,
-)  # fmt: skip
+    rf"2nd|first|second|ah|vk|{_OBSERVERS})\d*)+(?:[ _.-]*\d{{1,3}})?",
+    re.IGNORECASE,
+)
 """What may follow an image's name in its mask's, whatever other masks have; ``ah`` and ``vk`` are STARE's observers."""
 SECOND_END = re.compile(rf".*(?:(?:2nd|second).*|(?:{_OBSERVERS})[ _-]?2|[^a-z]vk)", re.IGNORECASE)
 """What follows in a second observer's mask."""
@@ -149,8 +151,10 @@ def _find_bases(keys: set[str]) -> dict[str, str]:
     """Return images by their names without what all of them end or begin with, if that tells them apart."""
     for pattern in (IMAGE_END, IMAGE_START):
         matches = {each: match for each in keys if (match := pattern.search(each))}
-        bases = {each.replace(match[0], "", 1) if pattern is IMAGE_START else each[: match.start()]: each
-                 for each, match in matches.items()}  # fmt: skip
+        bases = {
+            each.replace(match[0], "", 1) if pattern is IMAGE_START else each[: match.start()]: each
+            for each, match in matches.items()
+        }
         if len({match[0] for match in matches.values()}) == 1 and len(bases) == len(keys):
             return bases
     return {}

@@ -18,9 +18,25 @@ MANUAL = re.compile(r"manual.*|(1st|2nd|first|second)_manual.*")
 SECOND = re.compile(r".*(2|2nd|second).*")
 IMAGE_WORDS = frozenset({*PICTURE_FOLDERS, "input", "inputs", "photos", "photo", "pictures", "data"})
 MASK_WORDS = frozenset(
-    {"masks", "mask", "labels", "label", "annotations", "annotation", "annot", "gt", "truth", "groundtruth", "seg",
-     "segmentation", "segmentations", "trimaps", "manual", "targets"}
-)  # fmt: skip
+    {
+        "masks",
+        "mask",
+        "labels",
+        "label",
+        "annotations",
+        "annotation",
+        "annot",
+        "gt",
+        "truth",
+        "groundtruth",
+        "seg",
+        "segmentation",
+        "segmentations",
+        "trimaps",
+        "manual",
+        "targets",
+    }
+)
 PREDICTED = frozenset({"pred", "preds", "predicted", "prediction", "predictions"})
 """Folders called so hold what a network said, whatever else their names say."""
 SHORT_SPLITS = {"tr": "train", "ts": "test", "te": "test", "va": "val"}

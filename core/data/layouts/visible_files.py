@@ -12,8 +12,21 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".p
 SYSTEM_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"})
 """What Windows, macOS and network drives write beside one's files, in lower case."""
 TEXT_ENDINGS = (
-    ".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".yaml", ".yml", ".log", ".py", ".ipynb",
-)  # fmt: skip
+    ".txt",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".md",
+    ".rst",
+    ".xml",
+    ".html",
+    ".htm",
+    ".yaml",
+    ".yml",
+    ".log",
+    ".py",
+    ".ipynb",
+)
 """Files about images, which nobody takes for images."""
 
 

@@ -122,8 +122,12 @@ def decide(looked: LookedAt) -> FoundRule:
             "for the foreground."
         )
     ways: tuple[Callable[[LookedAt], FoundRule | None], ...] = (
-        _by_alpha, _by_border_number, _by_two_numbers, _by_colours, _by_greys,
-    )  # fmt: skip
+        _by_alpha,
+        _by_border_number,
+        _by_two_numbers,
+        _by_colours,
+        _by_greys,
+    )
     return next(found for way in ways if (found := way(looked)) is not None)
 
 

@@ -11,8 +11,24 @@ from tests.data.layouts.labelled_folders import write_picture
 from tests.data.layouts.masked_sets import draw_blob, grey, save
 from tests.data.layouts.sentences import assert_names
 
-COPIES = ["x_aug1", "x_aug", "x_flip", "x_rot90", "x-rot_-90", "x_hflip_crop2", "Copy of x", "Copy (2) of x", "x (1)",
-          "x - Copy", "x - Copy (2)", "x.rf.0123456789abcdef", "x_copy2", "flip_x", "aug_3_x", "x_aug_12"]  # fmt: skip
+COPIES = [
+    "x_aug1",
+    "x_aug",
+    "x_flip",
+    "x_rot90",
+    "x-rot_-90",
+    "x_hflip_crop2",
+    "Copy of x",
+    "Copy (2) of x",
+    "x (1)",
+    "x - Copy",
+    "x - Copy (2)",
+    "x.rf.0123456789abcdef",
+    "x_copy2",
+    "flip_x",
+    "aug_3_x",
+    "x_aug_12",
+]
 
 
 def test_the_examples_hold() -> None:
@@ -37,10 +53,17 @@ def test_an_original_of_the_same_split_goes_first() -> None:
     assert groups["train/1_flip.png"] == groups["train/1.png"] != groups["test/1.png"] == groups["test/1_flip.png"]
 
 
-@pytest.mark.parametrize("names", [
-    [f"cat ({number})" for number in range(20)], [f"scratch_blur_{number:03}" for number in range(20)], ["flip", "aug"],
-    ["crop_1", "crop_2", "x_1"], ["cat", *(f"cat ({number})" for number in range(1, 20))], ["a.jpg", "a.png"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"cat ({number})" for number in range(20)],
+        [f"scratch_blur_{number:03}" for number in range(20)],
+        ["flip", "aug"],
+        ["crop_1", "crop_2", "x_1"],
+        ["cat", *(f"cat ({number})" for number in range(1, 20))],
+        ["a.jpg", "a.png"],
+    ],
+)
 def test_names_that_count_images_of_a_kind_are_no_copies(names: list[str]) -> None:
     found = find_name_groups(names)
     assert dict(found.groups) == {name: name for name in names}

@@ -22,9 +22,18 @@ def test_the_examples_hold() -> None:
 
 @pytest.mark.parametrize(
     ("stem", "patient"),
-    [("patient012_a", "patient012"), ("scan_sub-03_run-1", "sub-03"), ("Subject 7 (2)", "subject-7"), ("P4_left", "p4"),
-     ("case_12_slice_3", "case-12"), ("person7_virus_2", "person7"), ("map12", ""), ("0001", ""), ("patients", "")],
-)  # fmt: skip
+    [
+        ("patient012_a", "patient012"),
+        ("scan_sub-03_run-1", "sub-03"),
+        ("Subject 7 (2)", "subject-7"),
+        ("P4_left", "p4"),
+        ("case_12_slice_3", "case-12"),
+        ("person7_virus_2", "person7"),
+        ("map12", ""),
+        ("0001", ""),
+        ("patients", ""),
+    ],
+)
 def test_a_patient_is_read_from_many_kinds_of_names(stem: str, patient: str) -> None:
     assert find_patient(stem) == patient
 
@@ -72,11 +81,24 @@ def test_several_images_of_an_eye_are_of_one_patient_in_folders_too() -> None:
     assert {groups[name] for name in names} == {"Q001", "Q002"}
 
 
-@pytest.mark.parametrize("form", [
-    "{}_left {}_right", "Image_{}L Image_{}R", "{}_OD {}_OS", "{}-l {}-r", "eye{}OD eye{}OS", "OD_{} OS_{}",
-    "{}_left_2021 {}_right_2021", "patient{}_1 patient{}_2", "patient_{}_a patient_{}_b", "sub-{}_run-1 sub-{}_run-2",
-    "scan_person{}_x scan_person{}_y", "Subject {} before", "case{}_1 case{}_12",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{}_left {}_right",
+        "Image_{}L Image_{}R",
+        "{}_OD {}_OS",
+        "{}-l {}-r",
+        "eye{}OD eye{}OS",
+        "OD_{} OS_{}",
+        "{}_left_2021 {}_right_2021",
+        "patient{}_1 patient{}_2",
+        "patient_{}_a patient_{}_b",
+        "sub-{}_run-1 sub-{}_run-2",
+        "scan_person{}_x scan_person{}_y",
+        "Subject {} before",
+        "case{}_1 case{}_12",
+    ],
+)
 def test_images_of_one_person_have_one_group(form: str) -> None:
     people = [f"{number:02}" for number in range(1, 7)]
     names = [
@@ -90,11 +112,19 @@ def test_images_of_one_person_have_one_group(form: str) -> None:
     assert bool(found.how) == (len(names[0]) > 1)
 
 
-@pytest.mark.parametrize("names", [
-    ["girl", "owl", "car", "left"], ["01_dr", "01_g", "01_h", "02_dr"], ["cat_1", "cat_2", "dog_1", "dog_2"],
-    ["Abyssinian_1", "Abyssinian_2", "beagle_1"], ["im0001", "im0002"], ["tile_12_r3", "tile_12_l3"],
-    ["1_1", "1_2", "2_1"], ["subway1_a", "subway1_b", "suitcase3_a", "suitcase3_b"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["girl", "owl", "car", "left"],
+        ["01_dr", "01_g", "01_h", "02_dr"],
+        ["cat_1", "cat_2", "dog_1", "dog_2"],
+        ["Abyssinian_1", "Abyssinian_2", "beagle_1"],
+        ["im0001", "im0002"],
+        ["tile_12_r3", "tile_12_l3"],
+        ["1_1", "1_2", "2_1"],
+        ["subway1_a", "subway1_b", "suitcase3_a", "suitcase3_b"],
+    ],
+)
 def test_other_names_stand_alone(names: list[str]) -> None:
     found = find_name_groups(names)
     assert dict(found.groups) == {name: name for name in names}
@@ -130,11 +160,18 @@ def test_further_words_for_patients_are_known() -> None:
     assert groups["donor-7_x"] == groups["donor-7_y"]
 
 
-@pytest.mark.parametrize("names", [
-    ["pt01_a", "pt01_b"], ["donor-7_x", "donor7_y"], ["pid_3_x", "PID 3 y"], ["smith_left", "smith_right"],
-    ["ill/12_left_2021", "ill/12_right_2022", "ill/13_left"], ["person1_bacteria_2", "person1_bacteria_3"],
-    ["P001_L_1", "P001_L_2"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["pt01_a", "pt01_b"],
+        ["donor-7_x", "donor7_y"],
+        ["pid_3_x", "PID 3 y"],
+        ["smith_left", "smith_right"],
+        ["ill/12_left_2021", "ill/12_right_2022", "ill/13_left"],
+        ["person1_bacteria_2", "person1_bacteria_3"],
+        ["P001_L_1", "P001_L_2"],
+    ],
+)
 def test_images_of_one_person_are_told_wherever_they_lie(names: list[str]) -> None:
     others = ["ill/other_x", "well/further_y"]
     groups = find_name_groups([*names, *others]).groups

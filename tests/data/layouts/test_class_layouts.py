@@ -202,9 +202,15 @@ def test_the_names_of_arrays_may_say_the_split(tmp_path: Path) -> None:
     assert (found.classes, _sizes(found)) == (("normal", "pneumonia"), {"train": 12, "test": 6})
 
 
-@pytest.mark.parametrize("names", [
-    ("train", "test"), ("X_train", "X_test"), ("X_train", "y_train", "X_test", "y_test"), ("images", "labels"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "test"),
+        ("X_train", "X_test"),
+        ("X_train", "y_train", "X_test", "y_test"),
+        ("images", "labels"),
+    ],
+)
 def test_arrays_called_after_splits_or_parts_of_a_set_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
     for name in names:
         np.save(tmp_path / f"{name}.npy", np.zeros((6,) if name[0] in "yl" else (6, 2, 2), np.uint8))

@@ -176,10 +176,14 @@ def test_a_split_of_an_unknown_name_is_refused_and_not_replaced_by_another(tmp_p
         open_classified(tmp_path)
 
 
-@pytest.mark.parametrize(("header", "taken", "others"), [
-    ("image,diagnosis,level", "diagnosis", ["level"]), ("image,grade,label,level", "label", ["grade", "level"]),
-    ("image,dr_grade,me_grade", "dr_grade", ["me_grade"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("header", "taken", "others"),
+    [
+        ("image,diagnosis,level", "diagnosis", ["level"]),
+        ("image,grade,label,level", "label", ["grade", "level"]),
+        ("image,dr_grade,me_grade", "dr_grade", ["me_grade"]),
+    ],
+)
 @pytest.mark.parametrize("table", ["labels.csv", "train.csv"])
 def test_of_several_columns_for_the_class_the_one_that_was_taken_is_told(
     tmp_path: Path, header: str, taken: str, others: list[str], table: str
@@ -204,8 +208,11 @@ def test_equal_names_in_two_split_folders_are_told_apart_by_the_column_of_splits
         for number, name in enumerate(_pictures(tmp_path, 6, place=place)):
             rows.append((f"{name}.png", "ant" if (number + len(split)) % 2 else "bee", split))
     for kind in ("splits", "crossed"):
-        labels = rows if kind == "splits" else [(name, "ant" if split == "TEST" else "bee", split)
-                                                for name, _, split in rows]  # fmt: skip
+        labels = (
+            rows
+            if kind == "splits"
+            else [(name, "ant" if split == "TEST" else "bee", split) for name, _, split in rows]
+        )
         write_table(tmp_path / "labels.csv", labels, "file,label,split")
         found = open_classified(tmp_path)
         assert _sizes(found) == {"train": 6, "test": 6}
@@ -220,8 +227,11 @@ def test_equal_names_in_two_folders_that_nothing_tells_apart_are_refused_with_th
     tmp_path: Path, header: str
 ) -> None:
     places = ("train", "test") if header.count(",") == 1 else ("train", "train/more")
-    rows = [(f"{name}.png", "ab"[number % 2], "train") for place in places
-            for number, name in enumerate(_pictures(tmp_path, 6, place=place))]  # fmt: skip
+    rows = [
+        (f"{name}.png", "ab"[number % 2], "train")
+        for place in places
+        for number, name in enumerate(_pictures(tmp_path, 6, place=place))
+    ]
     write_table(tmp_path / "labels.csv", [row[: header.count(",") + 1] for row in rows], header)
     with refuses("6 of 6", "labels.csv", "a0.png", f"{places[0]}/a0.png", f"{places[1]}/a0.png", "split"):
         open_classified(tmp_path)

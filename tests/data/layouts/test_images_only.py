@@ -144,9 +144,12 @@ def test_folders_tell_patients_and_count_anew(tmp_path: Path) -> None:
         _picture(tmp_path / f"{place}.png")
     items = [item for each in open_pictures(tmp_path).splits.values() for item in each]
     assert {item.name: item.group for item in items} == {
-        "patient1_a": "patient1", "patient1_b": "patient1", "patient2_a": "patient2_a", "other_case_1": "other_case_1",
+        "patient1_a": "patient1",
+        "patient1_b": "patient1",
+        "patient2_a": "patient2_a",
+        "other_case_1": "other_case_1",
         "more_case_1": "more_case_1",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("end", ["_mask", "_segmentation", "-gt", "_label_1"])

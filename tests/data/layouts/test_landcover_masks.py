@@ -40,13 +40,16 @@ def test_numbers_of_the_classes_are_read_and_said(tmp_path: Path, kind: str) -> 
             np.testing.assert_array_equal(labels, np.where(fields == 6, UNKNOWN, fields))
 
 
-@pytest.mark.parametrize(("encode", "told"), [
-    (lambda fields: fields + np.uint8(1), (1, 6)),
-    (lambda fields: np.where(fields == 0, 7, fields).astype(np.uint8), (1, 5, 7)),
-    (lambda fields: (fields + 1) * np.uint8(30), (30, 60, 180)),
-    (np.zeros_like, (0,)),
-    (lambda fields: np.dstack([fields * 40, fields * 0 + 90, fields * 0 + 90]).astype(np.uint8), ("(0, 90, 90)",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("encode", "told"),
+    [
+        (lambda fields: fields + np.uint8(1), (1, 6)),
+        (lambda fields: np.where(fields == 0, 7, fields).astype(np.uint8), (1, 5, 7)),
+        (lambda fields: (fields + 1) * np.uint8(30), (30, 60, 180)),
+        (np.zeros_like, (0,)),
+        (lambda fields: np.dstack([fields * 40, fields * 0 + 90, fields * 0 + 90]).astype(np.uint8), ("(0, 90, 90)",)),
+    ],
+)
 def test_masks_that_do_not_tell_the_classes_are_refused_with_what_they_hold(
     tmp_path: Path, encode: Callable[[np.ndarray], np.ndarray], told: tuple[object, ...]
 ) -> None:

@@ -32,11 +32,17 @@ def _masks_of(found: PetSet) -> dict[str, str]:
     return {item.name: item.mask.stem for items in found.splits.values() for item in items}
 
 
-@pytest.mark.parametrize(("images", "masks", "out"), [
-    ("a b c d", "a_2 b c d", "a_2"), ("im_10 im_11 im_12", "im_10_b im_11 im_12", "im_10_b"),
-    ("a b c d", "a_2_mask b_mask c_mask d_mask", "a_2_mask"), ("a b c d", "a_left b-gt c-gt d-gt", "a_left"),
-    ("a b c d", "a_x b_ours c_ours d_ours", "a_x"), ("a b c d", "mask_a_2 mask_b mask_c mask_d", "mask_a_2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("images", "masks", "out"),
+    [
+        ("a b c d", "a_2 b c d", "a_2"),
+        ("im_10 im_11 im_12", "im_10_b im_11 im_12", "im_10_b"),
+        ("a b c d", "a_2_mask b_mask c_mask d_mask", "a_2_mask"),
+        ("a b c d", "a_left b-gt c-gt d-gt", "a_left"),
+        ("a b c d", "a_x b_ours c_ours d_ours", "a_x"),
+        ("a b c d", "mask_a_2 mask_b mask_c mask_d", "mask_a_2"),
+    ],
+)
 def test_a_mask_of_a_missing_image_is_no_other_image_s(tmp_path: Path, images: str, masks: str, out: str) -> None:
     found = open_pets(_named(tmp_path, images, masks))
     assert sorted(_masks_of(found)) == images.split()[1:]
@@ -44,14 +50,25 @@ def test_a_mask_of_a_missing_image_is_no_other_image_s(tmp_path: Path, images: s
     find_note(found, "without a mask", f"{images.split(maxsplit=1)[0]}.png")
 
 
-@pytest.mark.parametrize(("images", "masks"), [
-    ("a b c", "a_mask b_mask c_mask"), ("a b c", "a-gt b_gt c_gt1"), ("a b c", "a_ours b_ours c_ours"),
-    ("a b c", "a_1 b_1 c_1"), ("a b c", "a_mask_1 b_mask_1 c_mask_2"), ("im_1 im_1_2", "im_1_mask im_1_2_mask"),
-    ("a b c", "a b_mask c_Segmentation"), ("a b c", "mask_a mask_b mask_c"), ("a b c", "a.ah b.ah c.ah"),
-    ("21_training 22_training", "21_manual1 22_manual1"), ("img_1 img_2", "mask_1 mask_2"),
-    ("p1_0000 p2_0000", "p1 p2"), ("x_sat y_sat", "x_mask y_mask"),
-    ("a b c", "a_manual1 a_manual2 b_manual1 c_manual1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        ("a b c", "a_mask b_mask c_mask"),
+        ("a b c", "a-gt b_gt c_gt1"),
+        ("a b c", "a_ours b_ours c_ours"),
+        ("a b c", "a_1 b_1 c_1"),
+        ("a b c", "a_mask_1 b_mask_1 c_mask_2"),
+        ("im_1 im_1_2", "im_1_mask im_1_2_mask"),
+        ("a b c", "a b_mask c_Segmentation"),
+        ("a b c", "mask_a mask_b mask_c"),
+        ("a b c", "a.ah b.ah c.ah"),
+        ("21_training 22_training", "21_manual1 22_manual1"),
+        ("img_1 img_2", "mask_1 mask_2"),
+        ("p1_0000 p2_0000", "p1 p2"),
+        ("x_sat y_sat", "x_mask y_mask"),
+        ("a b c", "a_manual1 a_manual2 b_manual1 c_manual1"),
+    ],
+)
 def test_names_of_masks_that_go_on_alike_belong_to_their_images(tmp_path: Path, images: str, masks: str) -> None:
     owned = _masks_of(open_pets(_named(tmp_path, images, masks)))
     assert [owned[name] for name in images.split()] == [name for name in masks.split() if name != "a_manual2"]
@@ -101,12 +118,19 @@ def _write_pairs(images: Path, masks: Path, end: str, *, first: int, count: int)
         save(grey(mask), masks / f"ISIC_{number:04}{end}.png")
 
 
-@pytest.mark.parametrize("folders", [
-    "train_images train_masks test_images test_masks", "images_train labels_train images_test labels_test",
-    "imagesTr labelsTr imagesTs labelsTs", "train train_masks test test_masks", "train trainannot test testannot",
-    "TrainImages TrainMasks TestImages TestMasks", "train train test test",
-    "ISIC2018_Task1-2_Training_Input ISIC2018_Task1_Training_GroundTruth ISIC_Test_Input ISIC_Test_GroundTruth",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "folders",
+    [
+        "train_images train_masks test_images test_masks",
+        "images_train labels_train images_test labels_test",
+        "imagesTr labelsTr imagesTs labelsTs",
+        "train train_masks test test_masks",
+        "train trainannot test testannot",
+        "TrainImages TrainMasks TestImages TestMasks",
+        "train train test test",
+        "ISIC2018_Task1-2_Training_Input ISIC2018_Task1_Training_GroundTruth ISIC_Test_Input ISIC_Test_GroundTruth",
+    ],
+)
 @pytest.mark.parametrize("end", ["", "_segmentation"])
 def test_folders_whose_names_say_split_and_content_are_read(tmp_path: Path, folders: str, end: str) -> None:
     images, masks, test_images, test_masks = (tmp_path / name for name in folders.split())

@@ -331,10 +331,17 @@ WHITE, BLACK, RED, GREEN = (255, 255, 255), (0, 0, 0), (200, 0, 0), (0, 200, 0)
 
 
 @pytest.mark.parametrize("thin", [False, True])
-@pytest.mark.parametrize(("numbers", "first", "second"), [
-    ((0, 1), WHITE, BLACK), ((0, 1), WHITE, RED), ((0, 1), RED, GREEN), ((1, 2), GREEN, RED), ((0, 7), BLACK, BLACK),
-    ((0, 255), WHITE, BLACK),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("numbers", "first", "second"),
+    [
+        ((0, 1), WHITE, BLACK),
+        ((0, 1), WHITE, RED),
+        ((0, 1), RED, GREEN),
+        ((1, 2), GREEN, RED),
+        ((0, 7), BLACK, BLACK),
+        ((0, 255), WHITE, BLACK),
+    ],
+)
 def test_of_a_palette_s_numbers_the_one_along_the_frame_is_background_however_light(
     tmp_path: Path, numbers: tuple[int, int], first: tuple[int, ...], second: tuple[int, ...], thin: bool
 ) -> None:

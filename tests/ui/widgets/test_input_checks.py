@@ -144,11 +144,15 @@ def test_too_few_or_too_many_inputs_are_counted(client: TestClient, capfd: pytes
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        ("{", "data"), ('{"data": 5}', "data"), ("{}", "data"), ("[]", "data"),
-        ('{"data": NaN}', "data"), ("5", "data"),
+        ("{", "data"),
+        ('{"data": 5}', "data"),
+        ("{}", "data"),
+        ("[]", "data"),
+        ('{"data": NaN}', "data"),
+        ("5", "data"),
         ('{"data": [], "session_hash": 5}', "session_hash"),
     ],
-)  # fmt: skip
+)
 def test_a_body_of_another_form_is_answered(
     body: str, named: str, client: TestClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,9 +200,11 @@ def test_no_image_of_the_machine_is_read_without_the_mark_of_a_file_either(clien
     for given in ({"path": held}, {"path": held, "meta": MARK}):
         assert ask(client, chest, [given, "", "", False, False, False])[0] == 200
     for given in (
-        {"path": str(outside)}, {"path": str(outside), "is_stream": True}, {"path": str(link)},
+        {"path": str(outside)},
+        {"path": str(outside), "is_stream": True},
+        {"path": str(link)},
         {"path": str(link), "meta": MARK},
-    ):  # fmt: skip
+    ):
         status, said = ask(client, chest, [given, "", "", False, False, False])
         assert (status, "picture" in said) == (500, True)
 

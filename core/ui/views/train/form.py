@@ -107,9 +107,14 @@ def show_data(experiment: Experiment) -> None:
         drawn_alone = public_limits() is not None
         sources = [DRAWN] if drawn_alone and st.session_state[SOURCE] == DRAWN else [DRAWN, OWN]
         st.segmented_control(
-            "Data", sources, key=SOURCE, required=True, width="stretch",
-            help=None if drawn_alone else experiment.data_help, **kept,
-        )  # fmt: skip
+            "Data",
+            sources,
+            key=SOURCE,
+            required=True,
+            width="stretch",
+            help=None if drawn_alone else experiment.data_help,
+            **kept,
+        )
     if st.session_state[SOURCE] == OWN:
         st.text_input("Folder", key=FOLDER, placeholder="/path/to/the/data", **kept)
     with right:

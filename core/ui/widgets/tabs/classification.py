@@ -94,13 +94,17 @@ def _build_parts() -> _Parts:
         position=50, label="Picture | where it looks: drag the line", visible=False, elem_classes="filled"
     )
     similar = gr.Checkbox(
-        False, label=f"Show the {SHOWN} most similar training pictures",
+        False,
+        label=f"Show the {SHOWN} most similar training pictures",
         info="Where the data set is on this machine. The first time it takes a while, to look through it.",
-    )  # fmt: skip
+    )
     nearest = build_gallery(
-        "Most similar training pictures, with class and cosine", columns=6, format="jpeg",
-        visible=False, elem_classes=["samples", "filled"],
-    )  # fmt: skip
+        "Most similar training pictures, with class and cosine",
+        columns=6,
+        format="jpeg",
+        visible=False,
+        elem_classes=["samples", "filled"],
+    )
     return _Parts(classes, said, milliseconds, explain, heat, similar, nearest)
 
 

@@ -86,9 +86,13 @@ def build_segmentation_tab(demo: gr.Blocks, experiment: Experiment) -> None:
 
     shown = [parts.overlay, parts.probability, parts.share, parts.milliseconds, parts.said, parts.view, parts.cutout]
     join(
-        demo, experiment, question, predict, extras=[parts.threshold],
+        demo,
+        experiment,
+        question,
+        predict,
+        extras=[parts.threshold],
         shown=Shown([*shown, parts.lines], NOTHING, compared),
-    )  # fmt: skip
+    )
     _follow_threshold(parts, experiment)
 
 
