@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
 
 from core.engine.task import SamplePicture
 from core.experiments import find_experiment
@@ -24,7 +25,7 @@ class SlowFiles(RunFiles):
     """Files that are far away."""
 
     def __init__(self, store: "SlowStore") -> None:
-        super().__init__(store._client)
+        super().__init__(MlflowClient(tracking_uri=store.uri))
         self._store = store
 
     def publish(self, run_id: str, place: str) -> None:
